@@ -1,0 +1,34 @@
+/* Translation of one unit, from the arch's point of view. */
+#ifndef RHEA_CPU_XLAT_H
+#define RHEA_CPU_XLAT_H
+
+#include "cpu/cpu.h"
+#include "tcg/build.h"
+
+struct Xlat {
+    IrUnit *u;
+    Vcpu *cpu;                           /* read-only for the arch: everything that shapes code must be in key.flags */
+    CodeKey key;
+    uint64_t pc;                         /* linear address of the instruction being translated */
+    uint64_t next;                       /* out: of the one after it */
+    unsigned ninsns, max_insns;
+    bool end;                            /* out: the arch ended the unit (emitted its `exit`) */
+    bool stop_after;                     /* out: end after this instruction with a direct exit to next */
+    void *arch;                          /* the arch's own data for this unit, zeroed at its start (XLAT_ARCH_SIZE) */
+
+    /* fetch window, see xlat_fetch */
+    const uint8_t *page_host[2];
+    uint64_t page_gva[2], page_ram[2];
+    sigjmp_buf fault;                    /* fetch could not go on */
+};
+enum { XLAT_ARCH_SIZE = 4096 };
+
+/* The next n (1, 2, 4, 8) code bytes at gva, which lies on the unit's first page or the page after it; little-endian.
+ * Does not return if the bytes cannot be had: the driver ends the unit before this instruction or raises. */
+uint64_t xlat_fetch(Xlat *x, uint64_t gva, unsigned n);
+/* Looks ahead without effect: false if the bytes are not on the unit's first page. */
+bool xlat_peek(Xlat *x, uint64_t gva, void *buf, unsigned n);
+/* Is gva on the guest page where the unit started? (IRX_CROSS if not) */
+static inline bool xlat_same_page(const Xlat *x, uint64_t gva) { return (gva ^ x->key.pc) >> TLB_PAGE_BITS == 0; }
+
+#endif
