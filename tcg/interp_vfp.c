@@ -76,8 +76,9 @@ static void lane_out(VecLanes *v, unsigned k, unsigned i, __m128i x)
 
 /* ---- round ---- */
 
-#define R(n) case n: if (dbl) __asm__ volatile("roundsd $" #n ", %1, %0" : "+x"(r) : "x"(y)); \
-                     else __asm__ volatile("roundss $" #n ", %1, %0" : "+x"(r) : "x"(y)); break;
+#define R(n) case n: \
+        if (dbl) { ASM2("roundsd $" #n ","); } else { ASM2("roundss $" #n ","); } \
+        break;
 static __m128i round1(bool dbl, unsigned imm, __m128i y)
 {
     __m128i r = y;
