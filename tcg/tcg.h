@@ -92,6 +92,8 @@ struct TcgCtx {
     CodeBuf *buf;
     TcgStats stats;
     struct BlockCache *cache;
+    TcgEnv **envs;                       /* vcpus whose jump caches may name blocks */
+    unsigned nenvs;
 };
 
 /* buf_size 0: a default.  NULL and err if the host cannot give the memory. */
@@ -155,16 +157,37 @@ bool code_contains(const CodeBuf *buf, uintptr_t host_pc);
  * to go for DIRECT/INDIRECT/LOOP exits. Raising helpers longjmp out. */
 unsigned interp_run(TcgCtx *ctx, TcgEnv *env, const IrUnit *u, uint64_t *pc);
 
-/* ---- block cache (cache.c) ---- */
+/* ---- block cache (cache.c) ----
+ *
+ * Block.gpa and all addresses here are RAM addresses (cpu/memory.h): one byte of backing has one, whatever the alias.
+ *
+ * How a page becomes tracked (so that no store goes unseen):
+ *   translator: blk_track(page) -> stores to it are made slow everywhere -> takes the lock, blk_busy(page, true), reads the
+ *   bytes, blk_add, blk_busy(page, false).
+ *   writer: writes, then blk_wrote(): if the granules are code (or the page is busy) takes the lock and drops the blocks. */
 
-Block *blk_find(TcgCtx *ctx, uint64_t pc, uint64_t flags, uint64_t gpa);
-/* Under ctx->lock. Compiles and inserts. */
+Block *blk_find(TcgCtx *ctx, uint64_t pc, uint64_t flags, uint64_t gpa);                /* any thread */
+/* Under ctx->lock. Compiles and inserts; NULL: the code buffer is full (blk_evict).  gpa2: second page or UINT64_MAX. */
 Block *blk_add(TcgCtx *ctx, const IrUnit *u, uint64_t pc, uint64_t flags, uint64_t gpa, uint64_t gpa2, uint32_t size);
-void blk_link(TcgCtx *ctx, Jump *j, Block *to);
-/* Drops every block that has bytes in [gpa, gpa+len). Under ctx->lock. Returns how many. */
-unsigned blk_drop_range(TcgCtx *ctx, uint64_t gpa, uint64_t len);
-void blk_drop_all(TcgCtx *ctx);
-/* 64-byte granules of the page that hold code, bit n = granule n; 0: none. Any thread. */
-uint64_t blk_code_granules(TcgCtx *ctx, uint64_t gpa_page);
+/* Under ctx->lock. No effect if either end is dead. */
+void blk_link(TcgCtx *ctx, Jump *j, Block *to, const uint8_t *entry);
+/* Under ctx->lock: drops every block that has bytes in [gpa, gpa+len) (inside one page). Returns how many. */
+unsigned blk_drop_range(TcgCtx *ctx, uint64_t gpa, uint32_t len);
+/* Under ctx->lock, no vcpu in generated code: makes room by dropping the oldest segment. */
+void blk_evict(TcgCtx *ctx);
+void blk_drop_all(TcgCtx *ctx);          /* the same for everything */
+/* True if the page was not tracked before (the caller makes stores to it slow). */
+bool blk_track(TcgCtx *ctx, uint64_t gpa_page);
+void blk_busy(TcgCtx *ctx, uint64_t gpa_page, bool busy);
+bool blk_tracked(TcgCtx *ctx, uint64_t gpa_page);        /* any thread */
+/* After a store to [gpa, gpa+len) inside one page: drops what it hit. Takes the lock itself, if needed. */
+void blk_wrote(TcgCtx *ctx, uint64_t gpa, uint32_t len);
+/* Would blk_wrote drop something?  (any thread; a hint) */
+bool blk_hit(TcgCtx *ctx, uint64_t gpa, uint32_t len);
+/* Notes / takes back which vcpus may hold a writable TLB entry of the page: bit n = vcpu n (31: all above). */
+void blk_writer_add(TcgCtx *ctx, uint64_t gpa_page, unsigned vcpu);
+uint32_t blk_writers_take(TcgCtx *ctx, uint64_t gpa_page);
+void blk_cache_init(TcgCtx *ctx);
+void blk_cache_done(TcgCtx *ctx);
 
 #endif
