@@ -54,6 +54,7 @@ typedef struct CpuArch {
 
     CodeKey (*key)(const Vcpu *);
     unsigned (*exec_mode)(uint64_t flags);               /* TLB mode of instruction fetch for these mode flags */
+    uint64_t (*pc_bias)(uint64_t flags);                 /* linear address minus the pc register (x86: CS base) */
     /* Emits IR for the instruction at x->pc; sets x->next; ends the unit (x->end) where it must. */
     void (*translate_insn)(Xlat *x);
     /* Walks the guest's tables for gva in TLB mode `mode`.  False: *f is the exception to raise.
