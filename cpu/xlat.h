@@ -11,6 +11,7 @@ struct Xlat {
     CodeKey key;
     uint64_t pc;                         /* linear address of the instruction being translated */
     uint64_t next;                       /* out: of the one after it */
+    uint64_t next_val;                   /* out: the same as a value of the pc register (x86: EIP); for the driver's own exits */
     unsigned ninsns, max_insns;
     bool end;                            /* out: the arch ended the unit (emitted its `exit`) */
     bool stop_after;                     /* out: end after this instruction with a direct exit to next */
