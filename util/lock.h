@@ -8,5 +8,8 @@
 void machine_lock(void);
 void machine_unlock(void);
 bool machine_locked(void);               /* by this thread */
+/* For waits: gives the lock up however often this thread holds it; the count goes to machine_lock_again. */
+unsigned machine_unlock_all(void);
+void machine_lock_again(unsigned count);
 
 #endif
