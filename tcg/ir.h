@@ -153,7 +153,7 @@ typedef struct IrExit {
 
 typedef struct IrInsn { uint64_t pc; uint16_t op; uint8_t len; } IrInsn;   /* op: index of its `insn` op */
 
-enum { IR_MAX_OPS = 2048, IR_MAX_VALS = 3072, IR_MAX_EXITS = 96, IR_MAX_INSNS = 128 };
+enum { IR_MAX_OPS = 2048, IR_MAX_VALS = 3072, IR_MAX_EXITS = 96, IR_MAX_INSNS = 128, IR_RECENT = 64 };
 
 /* A value: where it is defined. */
 typedef struct IrValue {
@@ -161,7 +161,7 @@ typedef struct IrValue {
     uint16_t def;                        /* index of the op that makes it (not for constants) */
     uint8_t type;                        /* IrType */
     uint8_t is_const;
-    uint8_t w;                           /* INT: upper bits from w on are known to be 0 (8..64) */
+    uint8_t w;                           /* INT: upper bits from w on are known to be 0 (0..64) */
 } IrValue;
 
 /* What a unit needs to know of its arch: set once, shared by all units. */
@@ -177,13 +177,17 @@ typedef struct IrArch {
 typedef struct IrUnit {
     const IrArch *arch;
     unsigned nops, nvals, nexits, ninsns;
-    bool overflow;                       /* out of room: the front end stops, the driver retries with fewer insns */
     unsigned tlb_mode;                   /* of instruction fetch (exec table) */
+    uint64_t pc_bias;                    /* linear address = pc + pc_bias (x86: CS base); wraps at 32 bits unless 0 */
+    bool overflow;                       /* out of room: the front end stops, the driver retries with fewer insns */
+    bool ended;                          /* an `exit` was emitted: further ops are ignored */
+    bool pc_known;                       /* builder: the pc register is still that of the last insn */
     IrVal cur[IR_MAX_REGS];              /* builder: the value each register holds now, if known */
-    IrOp ops[IR_MAX_OPS];
-    IrValue vals[IR_MAX_VALS];
-    IrExit exits[IR_MAX_EXITS];
-    IrInsn insns[IR_MAX_INSNS];
+    IrVal recent[IR_RECENT];             /* builder: constants by hash, to be found again (checked on use) */
+    IrOp *ops;                           /* the arrays lie behind the struct, in the same allocation */
+    IrValue *vals;
+    IrExit *exits;
+    IrInsn *insns;
 } IrUnit;
 
 /* ---- building (build.h has an inline builder for every op) ---- */
