@@ -20,7 +20,7 @@ typedef struct Timer {
 
 #define NS_PER_S 1000000000LL
 
-/* The machine's virtual clock: ns since start, stops while the machine is stopped. */
+/* The machine's virtual clock: ns since start, stops while the machine is stopped.  New: stopped at 0. */
 Clock *clock_new(void);
 /* A clock that only clock_step moves (tests). */
 Clock *clock_new_manual(void);
