@@ -11,6 +11,12 @@ static inline uint64_t ir_ones(unsigned n)
     return n >= 64 ? ~(uint64_t)0 : ((uint64_t)1 << n) - 1;
 }
 
+/* The bit of IrOpInfo.widths for a width; 0: there is no such width. */
+static inline unsigned ir_width_bit(uint64_t w)
+{
+    return w == 8 ? IRW_8 : w == 16 ? IRW_16 : w == 32 ? IRW_32 : w == 64 ? IRW_64 : w == 128 ? IRW_128 : 0;
+}
+
 /* How many low bits hold all that is not 0 in v: 0..64. */
 static inline unsigned ir_bits_of(uint64_t v)
 {
