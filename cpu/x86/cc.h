@@ -21,7 +21,9 @@
  *   BLSI     result           operand                    -        CF = operand != 0
  *   BZHI     result           not 0: CF                  -
  *   ZCNT     result           operand                    -        CF = operand == 0 (TZCNT, LZCNT)
- *   BT       flags before     1: CF                      -        other flags unchanged: dst holds explicit bits
+ *
+ * With CC_CFX added to CC_OP the carry flag alone is src2 (0, 1) instead (BT,
+ * STC, ...); never with ADC and SBB, which use src2.
  *
  * Within a unit X86CcState remembers the operands as IR values, so a consumer
  * becomes one compare. */
@@ -33,13 +35,15 @@
 
 typedef enum CcClass {
     CCC_EFLAGS, CCC_ADD, CCC_ADC, CCC_SUB, CCC_CMP, CCC_SBB, CCC_LOGIC, CCC_INC, CCC_DEC, CCC_SHL, CCC_SHR, CCC_SAR,
-    CCC_MUL, CCC_BLSR, CCC_BLSI, CCC_BZHI, CCC_ZCNT, CCC_BT,
+    CCC_MUL, CCC_BLSR, CCC_BLSI, CCC_BZHI, CCC_ZCNT,
     CC_CLASSES,
 } CcClass;
 
 /* CC_OP: class << 2 | log2 of the size in bytes; 0 is EFLAGS */
-enum { CC_EFLAGS = 0 };
-static inline unsigned cc_op(CcClass c, unsigned size) { return c << 2 | (unsigned)__builtin_ctz(size); }
+enum { CC_EFLAGS = 0, CC_CFX = 0x80 };
+static inline unsigned cc_op(CcClass c, unsigned size) { return (unsigned)c << 2 | (unsigned)__builtin_ctz(size); }
+static inline CcClass cc_class(unsigned op) { return (CcClass)((op & 0x7f) >> 2); }
+static inline unsigned cc_bits(unsigned op) { return 8u << (op & 3); }
 
 typedef struct X86CcState {
     bool known;                          /* else only the rows know */
@@ -64,6 +68,8 @@ bool cc_condition(unsigned tttn, uint64_t flags);                               
 void x86_cc_set(Xlat *x, unsigned op, IrVal dst, IrVal src, IrVal src2, IrVal a);
 /* All flags explicitly: v holds FL_CC bits at their places, others 0. */
 void x86_cc_set_flags(Xlat *x, IrVal v);
+/* Changes CF alone, to cf (0, 1). */
+void x86_cc_set_cf(Xlat *x, IrVal cf);
 /* Changes only the flags in mask (FL_ bits) to those in v. */
 void x86_cc_merge(Xlat *x, uint64_t mask, IrVal v);
 /* All six flags, at their places. */

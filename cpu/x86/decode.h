@@ -126,9 +126,10 @@ struct X86Insn {
     uint8_t rex;                         /* 0x40.. or 0; VEX sets the R X B W bits too (bit 6 clear) */
     uint8_t vex, vex_l, vex_v;           /* VEX: length of the prefix (0: none), L, vvvv (not inverted) */
     uint8_t modrm, mod, reg, rm;         /* reg, rm with REX.R, REX.B (rm: as a register) */
-    /* memory operand: base + (index << scale) + disp; -1: none; RIP-relative is base -1 with disp complete */
+    /* memory operand: base + (index << scale) + disp; -1: none; RIP-relative: base -1, disp complete */
     int8_t base, index;
-    uint8_t scale, mseg;                 /* mseg: segment in effect */
+    uint8_t scale, sib, mseg;            /* mseg: segment in effect */
+    bool rip_rel;
     int64_t disp;
     uint64_t imm, imm2;                  /* immediate as the operand letter extends it; imm2: ENTER, far pointer selector */
     X86Opnd op[4];
@@ -175,6 +176,9 @@ IrVal x86_ld(Xlat *x, IrVal linear, unsigned size);
 IrVal x86_ld_rmw(Xlat *x, IrVal linear, unsigned size);
 void x86_st(Xlat *x, IrVal linear, unsigned size, IrVal v);
 
+/* v & ones(size * 8), if not known to be so already */
+IrVal x86_zext(Xlat *x, IrVal v, unsigned size);
+IrVal x86_sext(Xlat *x, IrVal v, unsigned size);           /* to 64 bits */
 /* General registers; size 1 2 4 8.  get zero-extends; put keeps the upper part for 1 and 2, clears it for 4. */
 IrVal x86_get_gpr(Xlat *x, unsigned reg, unsigned size, bool high);
 void x86_put_gpr(Xlat *x, unsigned reg, unsigned size, bool high, IrVal v);
@@ -182,6 +186,8 @@ void x86_put_gpr(Xlat *x, unsigned reg, unsigned size, bool high, IrVal v);
 /* Operand n of the instruction (LOC_GPR, LOC_MEM, LOC_IMM): its value, zero-extended from its size (immediates are
  * masked to it). rd_rmw: a memory operand that wr will write back. */
 IrVal x86_rd(Xlat *x, X86Insn *in, unsigned n);
+/* The same with garbage above the operand's size: enough for most ops. */
+IrVal x86_rd_low(Xlat *x, X86Insn *in, unsigned n);
 IrVal x86_rd_rmw(Xlat *x, X86Insn *in, unsigned n);
 void x86_wr(Xlat *x, X86Insn *in, unsigned n, IrVal v);
 
@@ -206,15 +212,22 @@ static inline IrVal x86_call1(Xlat *x, X86Helper h, IrVal a) { return x86_call(x
 static inline IrVal x86_call2(Xlat *x, X86Helper h, IrVal a, IrVal b) { return x86_call(x, h, a, b, IR_NONE, IR_NONE); }
 static inline IrVal x86_call3(Xlat *x, X86Helper h, IrVal a, IrVal b, IrVal c) { return x86_call(x, h, a, b, c, IR_NONE); }
 
-/* Ends of a unit: all take care of single-step and interrupt shadow (end_step) and set x->end.
+/* Ends of a unit: all take care of single-step (end_step) and set x->end.
  * eip: a RIP value.  flags: IRX_CALL (arg: return eip), IRX_RET. */
 void x86_exit_direct(Xlat *x, X86Insn *in, uint64_t eip, unsigned flags);
 void x86_exit_indirect(Xlat *x, X86Insn *in, IrVal eip, unsigned flags);
+/* A direct exit for a side branch (its index), and the request test for one that goes back. */
+unsigned x86_exit_to(Xlat *x, X86Insn *in, uint64_t eip, unsigned flags);
+void x86_poll(Xlat *x, uint64_t eip);
 /* RIP is in its row already (put, or a helper set it) and the mode may have changed. */
 void x86_exit_lookup(Xlat *x, X86Insn *in);
 void x86_exit_loop(Xlat *x, X86Insn *in);
 /* RIP row = the instruction after this one. */
 void x86_put_next(Xlat *x, X86Insn *in);
+/* Width of IR ops for an operand size: 32, or 64 for 8 bytes. */
+static inline unsigned x86_w(unsigned size) { return size == 8 ? 64 : 32; }
+/* one instruction per unit, end_step after it */
+static inline bool x86_step(const Xlat *x) { return x->key.flags & (HF_TF | HF_DRBP | HF_SHADOW); }
 /* #GP(0) unless eip is inside CS (HF_CS_LIMIT) or canonical; call before anything is put. */
 void x86_check_branch(Xlat *x, IrVal eip);
 
