@@ -41,9 +41,20 @@ struct Vcpu {
     GCond cond;
     TlbExtra *tlb;
     sigjmp_buf unwind;                   /* execution loop */
-    bool in_code;                        /* C code was reached from a unit: cpu_raise must sync */
-    bool single_step;                    /* gdb, monitor */
+    uint8_t in_code;                     /* IN_CODE_*: what cpu_raise has to do first */
+    bool in_guest;                       /* atomic: uses its TLB and generated code; false: stands at a safe point */
+    bool one_shot;                       /* the next instruction alone, not cached (a store met its own unit) */
+    IrUnit *single;                      /* xlat_single's unit */
+    Block *cur;                          /* interp: the unit being executed */
+    GSList *work;                        /* cpu_run_on, under group->mutex */
+    bool quit, stopped;                  /* thread: told to end; stands still (group->mutex) */
     void *opaque;                        /* x86: the vcpu's local APIC device */
+};
+
+enum {
+    IN_CODE_NO,
+    IN_CODE_SITE,                        /* C was called by generated code: a fault record has the state */
+    IN_CODE_COMPLETE,                    /* ... and the homes are complete (chain, lookup) */
 };
 
 static inline Vcpu *env_vcpu(TcgEnv *env) { return (Vcpu *)env; }
@@ -102,9 +113,10 @@ struct CpuGroup {
     Vcpu **cpu;
     AddressSpace *mem, *io;
     bool running;                        /* vcpus may execute */
-    unsigned paused;                     /* how many vcpus have stopped (under the lock of `mutex`) */
-    GMutex mutex;
+    GMutex mutex;                        /* running, stopped, work, exclusive */
     GCond cond;
+    bool exclusive;                      /* a vcpu wants all others out of the guest */
+    uint64_t evictions;                  /* how often blocks were freed */
     bool one_insn;                       /* -accel tcg,one-insn=on: units of one instruction */
     void (*on_reset)(void *opaque), (*on_panic)(void *opaque);
     void *opaque;

@@ -81,6 +81,16 @@ Block *blk_find(TcgCtx *ctx, uint64_t pc, uint64_t flags, uint64_t gpa)
     return NULL;
 }
 
+Block *blk_find_second(TcgCtx *ctx, Block *b, uint64_t gpa2)
+{
+    (void)ctx;
+    for (Block *o = b; o; o = __atomic_load_n(&o->hash_next, __ATOMIC_ACQUIRE))
+        if (o->pc == b->pc && o->gpa == b->gpa && o->flags == b->flags && o->gpa2 == gpa2 &&
+            !__atomic_load_n(&o->dead, __ATOMIC_ACQUIRE))
+            return o;
+    return NULL;
+}
+
 /* ---- pages ---- */
 
 /* Which slot of b's page lists belongs to this page. */
@@ -89,10 +99,26 @@ static unsigned slot_of(const Block *b, uint64_t page)
     return (b->gpa & ~(uint64_t)(PAGE - 1)) == page ? 0 : 1;
 }
 
+/* Crosses from a guest page to another that is the same RAM page: listed once, covers it all. */
+static bool folded(const Block *b)
+{
+    return b->gpa2 == (b->gpa & ~(uint64_t)(PAGE - 1));
+}
+
+static bool has_second(const Block *b)
+{
+    return b->gpa2 != UINT64_MAX && !folded(b);
+}
+
 /* b's bytes inside the page of slot: [*from, *to), offsets in the page */
 static void extent(const Block *b, unsigned slot, uint32_t *from, uint32_t *to)
 {
     uint32_t off = b->gpa & (PAGE - 1), first = MIN(b->size, PAGE - off);
+    if (folded(b)) {
+        *from = 0;
+        *to = PAGE;
+        return;
+    }
     *from = slot ? 0 : off;
     *to = slot ? b->size - first : off + first;
 }
@@ -148,6 +174,8 @@ void blk_busy(TcgCtx *ctx, uint64_t gpa_page, bool busy)
 {
     CodePage *p = page_of(ctx, gpa_page, true);
     __atomic_store_n(&p->busy, busy, __ATOMIC_SEQ_CST);
+    if (!busy && !p->first)
+        __atomic_store_n(&p->tracked, 0, __ATOMIC_SEQ_CST);
     __atomic_thread_fence(__ATOMIC_SEQ_CST);             /* pairs with the one in blk_hit */
 }
 
@@ -201,7 +229,7 @@ static void purge_jump_caches(TcgCtx *ctx, const Block *b)
     for (unsigned i = 0; i < ctx->nenvs; i++) {
         JumpCacheEntry *e = &env_jc(ctx->envs[i])[jc_index(b->pc)];
         if (__atomic_load_n(&e->code, __ATOMIC_RELAXED) == b->code)
-            __atomic_store_n(&e->tag, TLB_NEVER, __ATOMIC_SEQ_CST);
+            __atomic_store_n(&e->tag, tlb_never(jc_index(b->pc)), __ATOMIC_SEQ_CST);
     }
 }
 
@@ -223,7 +251,7 @@ static void drop(TcgCtx *ctx, Block *b)
     for (unsigned i = 0; i < b->njumps; i++)
         unlink_out(&b->jumps[i]);
     page_remove(ctx, b, 0, b->gpa & ~(uint64_t)(PAGE - 1));
-    if (b->gpa2 != UINT64_MAX)
+    if (has_second(b))
         page_remove(ctx, b, 1, b->gpa2);
     if (ctx->interp) {
         b->seg_next = ctx->cache->graveyard;
@@ -323,6 +351,7 @@ Block *blk_add(TcgCtx *ctx, const IrUnit *u, uint64_t pc, uint64_t flags, uint64
     b->size = size;
     b->ninsns = (uint16_t)u->ninsns;
     b->tlb_mode = (uint8_t)u->tlb_mode;
+    b->pc_bias = u->pc_bias;
     if (ctx->interp) {
         b->ir = ir_unit_copy(u);
     } else if (!host_compile(ctx, u, b)) {
@@ -334,7 +363,7 @@ Block *blk_add(TcgCtx *ctx, const IrUnit *u, uint64_t pc, uint64_t flags, uint64
     ctx->stats.guest_bytes += size;
     ctx->stats.ir_ops += u->nops;
     page_insert(ctx, b, 0, gpa & ~(uint64_t)(PAGE - 1));
-    if (gpa2 != UINT64_MAX)
+    if (has_second(b))
         page_insert(ctx, b, 1, gpa2);
     Block **head = &ctx->cache->hash[hash_of(pc, flags, gpa)];
     b->hash_next = *head;

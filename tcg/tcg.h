@@ -44,6 +44,7 @@ struct Block {
     uint16_t ninsns, njumps;
     bool dead;                           /* dropped; memory is reclaimed with its segment */
     uint8_t tlb_mode;
+    uint64_t pc_bias;                    /* pc home = pc - pc_bias */
     const uint8_t *code;                 /* entry, executable view; NULL under interp */
     const uint8_t *xcode;                /* entry that first checks the exec TLB (host_xentry), or NULL */
     uint32_t code_size;
@@ -92,6 +93,8 @@ struct TcgCtx {
     CodeBuf *buf;
     TcgStats stats;
     struct BlockCache *cache;
+    IrUnit *unit;                        /* the one being built, under lock */
+    struct HostState *host;              /* the host back end's own */
     TcgEnv **envs;                       /* vcpus whose jump caches may name blocks */
     unsigned nenvs;
 };
@@ -139,6 +142,8 @@ CodeBuf *code_buf_new(size_t size, GError **err);
 void code_buf_free(CodeBuf *buf);
 /* Room of at least max bytes in the current segment: the executable address, 16-aligned; NULL if the segment is full. */
 const uint8_t *code_begin(CodeBuf *buf, size_t max);
+/* The same for permanent code; before the first block. */
+const uint8_t *code_begin_permanent(CodeBuf *buf, size_t max);
 /* Writable view of an executable address. */
 uint8_t *code_rw(const CodeBuf *buf, const void *rx);
 /* Ends code_begin: `used` bytes belong to b (NULL: permanent code such as thunks, only in the first part). */
@@ -167,6 +172,8 @@ unsigned interp_run(TcgCtx *ctx, TcgEnv *env, const IrUnit *u, uint64_t *pc);
  *   writer: writes, then blk_wrote(): if the granules are code (or the page is busy) takes the lock and drops the blocks. */
 
 Block *blk_find(TcgCtx *ctx, uint64_t pc, uint64_t flags, uint64_t gpa);                /* any thread */
+/* Of the blocks with b's key, the one that spans into RAM page gpa2; NULL. */
+Block *blk_find_second(TcgCtx *ctx, Block *b, uint64_t gpa2);
 /* Under ctx->lock. Compiles and inserts; NULL: the code buffer is full (blk_evict).  gpa2: second page or UINT64_MAX. */
 Block *blk_add(TcgCtx *ctx, const IrUnit *u, uint64_t pc, uint64_t flags, uint64_t gpa, uint64_t gpa2, uint32_t size);
 /* Under ctx->lock. No effect if either end is dead. */
