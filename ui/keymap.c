@@ -14,7 +14,7 @@ static const struct { const char *name; unsigned code; } keys[] = {
 };
 
 static const struct { const char *alias, *name; } aliases[] = {
-    { "ctrl_l", "ctrl" }, { "delete", "delete" }, { "del", "delete" }, { "enter", "ret" }, { "escape", "esc" },
+    { "ctrl_l", "ctrl" }, { "del", "delete" }, { "enter", "ret" }, { "escape", "esc" },
     { "pagedown", "pgdn" }, { "pageup", "pgup" }, { "return", "ret" }, { "space", "spc" }, { "altgr", "alt_r" },
 };
 

@@ -189,6 +189,20 @@ REPORT(report_error, "rhea: ")
 REPORT(report_warn, "rhea: warning: ")
 REPORT(report_info, "rhea: ")
 
+void print_line(const char *fmt, ...)
+{
+    va_list ap;
+    va_start(ap, fmt);
+    g_autofree char *text = g_strdup_vprintf(fmt, ap);
+    va_end(ap);
+    g_mutex_lock(&log_lock);
+    fputs(text, stdout);
+    if (!g_str_has_suffix(text, "\n"))
+        fputc('\n', stdout);
+    fflush(stdout);
+    g_mutex_unlock(&log_lock);
+}
+
 /* Edits (insert, delete, replace, swap of neighbours) from a to b, case ignored. */
 static unsigned distance(const char *a, const char *b)
 {

@@ -39,6 +39,8 @@ bool log_open(const char *path, GError **err);
 void report_error(const char *fmt, ...) G_GNUC_PRINTF(1, 2);
 void report_warn(const char *fmt, ...) G_GNUC_PRINTF(1, 2);
 void report_info(const char *fmt, ...) G_GNUC_PRINTF(1, 2);
+/* Asked-for output (help, lists, names that scripts read): "text\n" on stdout. */
+void print_line(const char *fmt, ...) G_GNUC_PRINTF(1, 2);
 
 /* One error domain serves all: code 2 usage (bad option or value), 1 run time. */
 #define RHEA_ERROR rhea_error_quark()
