@@ -95,6 +95,14 @@ $(TEST_BINS): $(O)/tests/%: $(O)/obj/tests/%.o $$(call test_extra,tests/$$(dir $
 	$(call say,LINK,$@)
 	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $(filter %.o,$^) $(LIB) $(TEST_LIBS) $(ALL_LIBS)
 
+# self-checking guest programs for tests/x86: flat binaries for address 0x7c00
+GUESTS_X86 := $(patsubst $(SRC)/%.S,$(O)/%.bin,$(wildcard $(SRC)/tests/x86/*.S))
+$(O)/tests/x86/%.bin: $(SRC)/tests/x86/%.S $(SRC)/tests/x86/guest.inc
+	@mkdir -p $(@D)
+	$(call say,AS,$@)
+	$(Q)$(CC) -c -I$(SRC)/tests/x86 -o $(@:.bin=.o) $< && ld -m elf_x86_64 -Ttext 0x7c00 -e 0 --oformat binary -o $@ $(@:.bin=.o)
+$(O)/tests/x86/test_guests: $(GUESTS_X86)
+
 tests: $(TEST_BINS)
 check: all tests
 	$(RUN_TESTS) $(sort $(TEST_BINS)) $(TEST_SCRIPTS)
