@@ -2,8 +2,8 @@
  * (COM1..COM4), or where iobase= and irq= say. */
 #include "hw/char/serial.h"
 
-#include "hw/core/isa.h"
 #include "hw/core/machine.h"
+#include "util/bits.h"
 
 typedef struct IsaSerial {
     Device dev;
@@ -11,7 +11,6 @@ typedef struct IsaSerial {
     uint32_t iobase, irq;                /* 0: by index */
     char *chardev;
     Serial s;
-    MemRegion *io;
 } IsaSerial;
 
 static const struct { uint16_t iobase; uint8_t irq; } com[4] = { { 0x3f8, 4 }, { 0x2f8, 3 }, { 0x3e8, 4 }, { 0x2e8, 3 } };
@@ -62,19 +61,17 @@ static bool isa_serial_realize(Device *dev, GError **err)
         return false;
     }
     if (!d->s.irq.fn)
-        d->s.irq = isa_irq(dev->machine, d->irq);
+        d->s.irq = dev->machine->isa_irq[d->irq];
     serial_init(&d->s, dev->machine->clock);
-    d->io = mem_io_new("serial", 8, &serial_ops, &d->s);
-    mem_add(dev->machine->io_root, d->iobase, d->io, 0);
+    MemRegion *io = mem_io_new("serial", 8, &serial_ops, &d->s);
+    mem_add(dev->machine->io_root, d->iobase, io, 1);
+    dev->regions = g_slist_prepend(dev->regions, io);
     return true;
 }
 
 static void isa_serial_unrealize(Device *dev)
 {
-    IsaSerial *d = (IsaSerial *)dev;
-    serial_fini(&d->s);
-    mem_del(d->io);
-    mem_unref(d->io);
+    serial_fini(&((IsaSerial *)dev)->s);
 }
 
 static void isa_serial_reset(Device *dev) { serial_reset(&((IsaSerial *)dev)->s); }
@@ -87,7 +84,6 @@ const DeviceType isa_serial_type = {
         PROP_U32(IsaSerial, index, UINT32_MAX), PROP_U32(IsaSerial, iobase, 0), PROP_U32(IsaSerial, irq, 0),
         PROP_STR(IsaSerial, chardev, NULL),
         SERIAL_ROWS(IsaSerial, s),
-        HOST(IsaSerial, io),
         FIELD_END },
     .realize = isa_serial_realize, .unrealize = isa_serial_unrealize, .reset = isa_serial_reset, .loaded = isa_serial_loaded,
 };

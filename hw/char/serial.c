@@ -324,6 +324,8 @@ void serial_init(Serial *s, Clock *clock)
 
 void serial_fini(Serial *s)
 {
+    if (!s->rx_timer.clock)
+        return;                          /* never initialised */
     timer_cancel(&s->rx_timer);
     if (s->chr)
         chr_set_front(s->chr, NULL, NULL);
