@@ -203,8 +203,8 @@
     movl $0x302000, %eax
     jmp *%rax
     NOFAULT
-    /* 23: reserved bit */
-    movl $0x00300000, 0x13000+0x103*8+4
+    /* 23: reserved bit: an address above 40 bits */
+    movl $0x00000300, 0x13000+0x103*8+4
     invlpg 0x303000
     EXPECT 23 14 8+1
     movb 0x303000, %al
