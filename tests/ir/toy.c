@@ -316,8 +316,22 @@ ToyMachine *toy_new(bool host, GError **err)
     return m;
 }
 
+static void blocks_free(Block *b)
+{
+    while (b) {
+        Block *next = b->seg_next;
+        g_free(b->records);
+        g_free(b->jumps);
+        g_free(b);
+        b = next;
+    }
+}
+
 void toy_free(ToyMachine *m)
 {
+    for (unsigned i = 0; !m->tcg->interp && i < CODE_SEGMENTS; i++) {
+        blocks_free(code_next_segment(m->tcg->buf));
+    }
     env_free(&m->toy->env);
     tcg_free(m->tcg);
     g_aligned_free(m->mem);
@@ -366,19 +380,21 @@ static void run_code(ToyMachine *m, const uint8_t *code)
     }
 }
 
+/* Blocks stay until their segment of the code buffer is used again: faults are looked up in them. */
 static bool run_host(ToyMachine *m, const IrUnit *u)
 {
-    Block b = { .gpa2 = UINT64_MAX };
-    bool ok = host_compile(m->tcg, u, &b);
-    if (!ok) {                           /* full: start afresh */
-        code_next_segment(m->tcg->buf);
-        ok = host_compile(m->tcg, u, &b);
+    Block *b = g_new0(Block, 1);
+    b->gpa2 = UINT64_MAX;
+    bool ok = host_compile(m->tcg, u, b);
+    if (!ok) {                           /* the segment is full */
+        blocks_free(code_next_segment(m->tcg->buf));
+        ok = host_compile(m->tcg, u, b);
     }
     if (ok) {
-        run_code(m, b.code);
+        run_code(m, b->code);
+    } else {
+        g_free(b);
     }
-    g_free(b.records);
-    g_free(b.jumps);
     return ok;
 }
 
