@@ -228,7 +228,7 @@ void x86_put_next(Xlat *x, X86Insn *in);
 static inline unsigned x86_w(unsigned size) { return size == 8 ? 64 : 32; }
 /* one instruction per unit, end_step after it */
 static inline bool x86_step(const Xlat *x) { return x->key.flags & (HF_TF | HF_DRBP | HF_SHADOW); }
-/* #GP(0) unless eip is inside CS (HF_CS_LIMIT) or canonical; call before anything is put. */
+/* #GP(0) unless eip is inside CS (HF_CS_LIMIT); call before anything is put.  (Non-canonical: at the target's fetch.) */
 void x86_check_branch(Xlat *x, IrVal eip);
 
 /* ---- all gen functions ---- */

@@ -343,11 +343,7 @@ void x86_exit_loop(Xlat *x, X86Insn *in)
 
 void x86_check_branch(Xlat *x, IrVal eip)
 {
-    if (code64(x)) {
-        if (ir_is_const(x->u, eip))
-            return;                      /* relative branches cannot leave the canonical half without faulting at fetch */
-        x86_raise_if(x, 64, IRC_NE, ir_sext(x->u, 64, 48, eip), eip, EX_GP, true, 0);
-    } else if (x->key.flags & HF_CS_LIMIT) {
+    if (!code64(x) && (x->key.flags & HF_CS_LIMIT)) {
         IrVal limit = ir_lde(x->u, 32, offsetof(X86Cpu, seg[SEG_CS].limit));
         x86_raise_if(x, 32, IRC_GTU, eip, limit, EX_GP, true, 0);
     }
