@@ -4,6 +4,7 @@
 #define RHEA_TCG_BUILD_H
 
 #include "tcg/ir.h"
+#include "tcg/vec.h"
 
 #define IR_D_A(name) static inline IrVal ir_##name(IrUnit *u, unsigned w, IrVal a) \
     { return ir_emit(u, IR_##name, w, 0, a, IR_NONE, IR_NONE, IR_NONE); }

@@ -137,6 +137,7 @@ typedef struct X86Cpu {
     uint8_t a20;                         /* 1: address line 20 passes */
 
     X86Fpu fpu;
+    void (*ferr)(struct X86Cpu *);       /* FERR#: an x87 exception with CR0.NE clear (board: IRQ 13); NULL: #MF */
     uint32_t mxcsr;                      /* as the guest wrote it; sticky flags are merged from env.fpcr when read */
     uint64_t xmm[16][2] __attribute__((aligned(16)));    /* homes (regs.def) */
     uint64_t ymmh[16][2] __attribute__((aligned(16)));   /* upper halves of YMM: ldev/stev */
@@ -153,6 +154,9 @@ typedef struct X86Cpu {
     void *apic_dev;
     /* fault being delivered, for double-fault rules */
     int delivering;                      /* vector, or -1 */
+    uint64_t dr6_pending;                /* data breakpoints met by the instruction in progress */
+    AddressSpace *mem_normal, *smm_mem;  /* what vcpu.mem is outside and inside SMM (NULL: the same) */
+    uint32_t lapic_id;                   /* initial APIC ID: CPUID, topology */
 } X86Cpu;
 _Static_assert(sizeof(X86Cpu) <= ENV_SCRATCH, "below the scratch area");
 
@@ -179,6 +183,8 @@ void x86_raise(X86Cpu *c, unsigned vector) __attribute__((noreturn));           
 void x86_raise_code(X86Cpu *c, unsigned vector, uint32_t code) __attribute__((noreturn));
 /* Recomputes hflags from the registers and tells the core (cpu_mode_changed). */
 void x86_update_mode(X86Cpu *c);
+/* The board's A20 gate: machine lock, any thread. */
+void x86_set_a20(X86Cpu *c, bool on);
 static inline unsigned x86_cpl(const X86Cpu *c) { return c->hflags & HF_CPL; }
 
 /* Helpers of the arch: one row each in helpers.def, HELPER(name, nargs, ret, flags); the function is
