@@ -68,7 +68,7 @@ static IrVal konst(Gen *g, uint64_t v)
 
 static unsigned some_reg(Gen *g)
 {
-    unsigned r = below(g, TOY_V0 - 1);
+    unsigned r = chance(g, 50) ? below(g, 4) : below(g, TOY_V0 - 1);
     return r >= TOY_PC ? r + 1 : r;
 }
 
@@ -157,19 +157,37 @@ static unsigned some_x(Gen *g, unsigned op, unsigned w)
     return 0;
 }
 
+/* Something to compare a with: often a value at the edge of what a can be. */
+static IrVal compared_to(Gen *g, IrVal a)
+{
+    if (chance(g, 40)) {
+        return konst(g, chance(g, 50) ? below(g, 2) : ir_ones(g->u->vals[a].w) + below(g, 3) - 1);
+    }
+    return chance(g, 10) ? a : int_operand(g);
+}
+
 static void step_int(Gen *g)
 {
+    static const uint8_t foldable[] = { IR_zext, IR_sext, IR_extract, IR_deposit, IR_and, IR_or, IR_add, IR_shl, IR_shr,
+                                        IR_setc, IR_sel, IR_mov, IR_neg, IR_not };
     unsigned op = IR_mov + below(g, IR_sel - IR_mov + 1);
+    bool chain = chance(g, 50);
+    if (chain) {
+        op = foldable[below(g, ARRAY_LEN(foldable))];
+    }
     if (op == IR_div2u || op == IR_div2s) {
         return;
     }
     IrOp o = { .op = (uint8_t)op, .w = (uint8_t)some_width(g, ir_op_info[op].widths) };
     o.x = (uint16_t)some_x(g, op, o.w);
-    o.a = int_operand(g);
+    o.a = chain && g->nints && chance(g, 80) ? g->ints[below(g, MIN(g->nints, 2))] : int_operand(g);
     const char *args = strchr(ir_op_info[op].sig, '=') + 1;
     size_t n = strlen(args);
     if (n > 1) {
         o.b = chance(g, 8) ? o.a : chance(g, 20) ? konst(g, below(g, 70)) : int_operand(g);
+    }
+    if (op == IR_setc || op == IR_sel) {
+        o.b = compared_to(g, o.a);
     }
     if (op == IR_lea) {
         o.c = chance(g, 30) ? IR_NONE : konst(g, chance(g, 30) ? rng_edge(&g->r) : below(g, 256));
@@ -254,6 +272,9 @@ static void step_call(Gen *g)
     for (unsigned i = 0; i < toy_arch.helpers[o.x].nargs; i++) {
         *to[i] = int_operand(g);
     }
+    if ((o.x == TOYH_check || o.x == TOYH_rwcheck) && chance(g, 50)) {
+        o.a = konst(g, o.x == TOYH_check ? 5 : 3);
+    }
     append(g, o);
 }
 
@@ -283,7 +304,8 @@ static unsigned some_exit(Gen *g)
 
 static void step_br(Gen *g)
 {
-    IrOp o = { .op = IR_br, .w = (uint8_t)(8u << below(g, 4)), .a = int_operand(g), .b = int_operand(g) };
+    IrOp o = { .op = IR_br, .w = (uint8_t)(8u << below(g, 4)), .a = int_operand(g) };
+    o.b = compared_to(g, o.a);
     if (chance(g, 15)) {
         o.op = IR_poll;
         o.w = 32;
@@ -361,8 +383,8 @@ static void step_vec(Gen *g)
 }
 
 static const struct { void (*step)(Gen *); unsigned weight; } steps[] = {
-    { step_int, 50 }, { step_put, 16 }, { step_mem, 10 }, { step_vec, 8 }, { step_br, 6 }, { step_field, 4 },
-    { step_call, 4 }, { step_div, 2 },
+    { step_int, 50 }, { step_put, 17 }, { step_mem, 9 }, { step_vec, 7 }, { step_br, 6 }, { step_field, 3 },
+    { step_call, 6 }, { step_div, 2 },
 };
 
 static void step(Gen *g)
