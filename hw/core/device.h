@@ -31,6 +31,7 @@ struct Device {
     char *id;                            /* -device id=; NULL */
     Device *parent;                      /* device that provides its bus, NULL: the board */
     bool realized;
+    GSList *regions;                     /* what dev_ports() and dev_mmio() mapped */
 };
 #define DEVICE_BASE(T) HOST(T, dev)      /* row for the `Device dev` member */
 
@@ -53,11 +54,20 @@ Device *dev_new(Machine *m, const DeviceType *t);
 /* name: a property of the type; value in users' text ("0x3f8", "on", "4M"). */
 bool dev_set(Device *d, const char *name, const char *value, GError **err);
 bool dev_realize(Device *d, GError **err);              /* then the machine owns it */
-void dev_free(Device *d);
+void dev_free(Device *d);                                /* unmaps its regions, frees everything of it */
 void dev_reset(Device *d);
 const DeviceType *dev_type_find(const char *name);       /* exact, NULL if none */
+/* Maps callbacks at a port range / an address range of the machine, above whatever else is there; opaque is d.  The
+ * region (borrowed) goes away with the device. */
+MemRegion *dev_ports(Device *d, const char *name, uint16_t base, uint32_t len, const MemOps *ops);
+MemRegion *dev_mmio(Device *d, const char *name, uint64_t base, uint64_t size, const MemOps *ops);
 /* For listings: NULL-terminated, in devices.def order. */
 extern const DeviceType *const dev_types[];
+/* Are all of these "type.property=value" texts (-global) right? */
+bool dev_globals_check(const GPtrArray *globals, GError **err);
+/* One -device: makes, sets and realizes it. */
+struct DeviceConfig;
+bool dev_add_config(Machine *m, const struct DeviceConfig *c, GError **err);
 void dev_print_help(const DeviceType *t, GString *out);  /* -device X,help */
 
 #endif

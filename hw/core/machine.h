@@ -60,12 +60,18 @@ typedef struct MachineType {
 extern const MachineType *const machine_types[];         /* NULL-terminated */
 const MachineType *machine_type_find(const char *name);
 
+typedef enum A20Source { A20_KBC, A20_PORT92 } A20Source;
+
 struct Machine {
     const MachineType *type;
     const MachineConfig *cfg;
     CpuGroup *cpus;
     MemRegion *mem_root, *io_root;       /* system memory, ports */
     AddressSpace *mem, *io;
+    /* the board's buses, for devices to plug into; all NULL or unconnected on boards without them */
+    IrqLine isa_irq[16];                 /* realize of an ISA device: s->irq = d->machine->isa_irq[s->irqnum] */
+    struct IsaDma *isa_dma;              /* hw/misc/i8237.h */
+    struct PciBus *pci;                  /* hw/pci/pci.h: where pci_dev_realize puts a device without a bus */
     Clock *clock;                        /* virtual time: devices' timers */
     GPtrArray *devices;                  /* Device *, in order of realisation; the machine owns them */
     ConsoleList consoles;
@@ -74,8 +80,11 @@ struct Machine {
     bool no_reboot, no_shutdown;
     /* board's hooks */
     void (*powerdown)(Machine *);        /* the user pressed the power button */
-    void (*board_reset)(Machine *);
+    bool (*done)(Machine *, GError **);  /* after build and all of -device: what depends on the whole */
+    void (*board_reset)(Machine *);      /* after devices and CPUs: firmware shadows, direct kernel boot */
+    void (*board_free)(Machine *);       /* before its devices are freed */
     void (*set_boot)(Machine *, const char *order);
+    void (*set_a20)(Machine *, A20Source from, bool on); /* PC: address line 20; on if any source says so */
     void *board;                         /* the board's own struct */
     /* filled by main: a guest asked for something (any thread; main acts in its loop) */
     void (*on_shutdown)(Machine *, int exit_status, const char *reason);
@@ -85,13 +94,18 @@ struct Machine {
 
 Machine *machine_new(const MachineType *t, const MachineConfig *cfg, GError **err);     /* builds and resets */
 void machine_free(Machine *m);
-void machine_reset(Machine *m);          /* devices in order, then board_reset, then CPUs; vcpus paused */
+void machine_reset(Machine *m);          /* devices in order, CPUs, then board_reset; vcpus paused */
 void machine_start(Machine *m);          /* RUNNING: clock and vcpus go on */
 void machine_stop(Machine *m, RunState why);
 /* For devices: ask for power-off (isa-debug-exit passes a status) or reset.  Any thread. */
 void machine_request_shutdown(Machine *m, int exit_status, const char *reason);
 void machine_request_reset(Machine *m, const char *reason);
-/* The first of `names` found in cfg->fw_paths, as a path (caller frees), or NULL. */
+/* A drive by its id (any interface), NULL if there is none. */
+DriveConfig *machine_drive(Machine *m, const char *id);
+/* A realized device by its -device id, or the first of a type (NULL: none). */
+Device *machine_device(Machine *m, const char *id);
+Device *machine_device_of(Machine *m, const DeviceType *t);
+/* `name` found in cfg->fw_paths, as a path (caller frees), or NULL. */
 char *machine_firmware(Machine *m, const char *name);
 
 /* DMA of devices: guest physical memory. */
