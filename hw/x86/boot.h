@@ -15,6 +15,7 @@ typedef struct E820Entry { uint64_t addr, size; uint32_t type; } __attribute__((
 
 typedef struct X86BootInfo {
     uint64_t below_4g, above_4g;         /* bytes of RAM from 0 and from 4 GiB */
+    bool vga_text;                       /* the board has put a VGA into 80x25 text mode */
     /* ACPI tables linked for `base`, to be placed there; *rsdp: address of the root pointer. NULL: none. */
     GBytes *(*acpi)(Machine *, uint64_t base, uint64_t *rsdp);
 } X86BootInfo;

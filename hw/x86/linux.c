@@ -89,7 +89,7 @@ BootResult boot_linux(X86Boot *b, GBytes *kernel, GError **err)
     st_le32(zp + ZP_ALT_MEM_K, (uint32_t)ext_k);
     zp[ZP_E820_ENTRIES] = (uint8_t)b->ne820;
     memcpy(zp + ZP_E820, b->e820, b->ne820 * sizeof b->e820[0]);
-    if (b->m->consoles.all->len) {       /* a VGA in mode 3 */
+    if (b->info.vga_text) {              /* mode 3 */
         zp[ZP_VIDEO_MODE] = 3;
         zp[ZP_VIDEO_COLS] = 80;
         zp[ZP_VIDEO_LINES] = 25;
