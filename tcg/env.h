@@ -42,7 +42,7 @@ typedef struct TlbEntry {
     uint64_t tag;
     uint64_t host;
 } TlbEntry;
-#define TLB_NEVER UINT64_MAX
+#define TLB_NEVER UINT64_MAX             /* not for the last slot, where the last page would hit: see tlb_never() */
 
 enum { TLB_READ, TLB_WRITE, TLB_EXEC, TLB_KINDS };
 
@@ -68,9 +68,14 @@ typedef struct TcgScratch {
     uint64_t slow_arg[4];
     uint64_t tmp_save[6];                /* host temporaries at the last call out of generated code */
     uint64_t host_sp;                    /* stack pointer of tcg_enter, to unwind to */
+    uint64_t site;                       /* where generated code called the C code in progress: key of its fault record;
+                                            0: homes are complete */
+    uint32_t vec_live;                   /* the C code in progress runs with guest vectors in host registers */
+    uint32_t host_mxcsr;                 /* what C code runs with */
     uint64_t spill[ENV_SPILLS];
     uint64_t spill_v[8][2] __attribute__((aligned(16)));
     uint64_t vtmp_save[4][2] __attribute__((aligned(16)));
+    uint64_t vec_arg[4][2] __attribute__((aligned(16)));  /* operands of a vector op done by C; [3] is its result */
     /* counters, printed by -d stats and `info jit` */
     uint64_t n_lookup, n_jc_miss, n_tlb_miss, n_tlb_refill, n_chain, n_loop_exits, n_helper;
 } TcgScratch;
@@ -99,6 +104,13 @@ static inline JumpCacheEntry *env_jc(TcgEnv *env)
 static inline unsigned tlb_index(uint64_t addr)
 {
     return (addr >> TLB_PAGE_BITS) & (TLB_SIZE - 1);
+}
+
+/* A tag that cannot hit in the slot of this index, whatever the address (the
+ * same for the jump cache): zero, but in the slot where address 0 belongs. */
+static inline uint64_t tlb_never(unsigned index)
+{
+    return index ? 0 : UINT64_MAX;
 }
 
 static inline unsigned jc_index(uint64_t pc)
