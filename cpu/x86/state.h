@@ -183,6 +183,9 @@ void x86_raise(X86Cpu *c, unsigned vector) __attribute__((noreturn));           
 void x86_raise_code(X86Cpu *c, unsigned vector, uint32_t code) __attribute__((noreturn));
 /* Recomputes hflags from the registers and tells the core (cpu_mode_changed). */
 void x86_update_mode(X86Cpu *c);
+/* msr.c: the time-stamp counter now, and its cycles a second (any thread). */
+uint64_t x86_tsc(const X86Cpu *c);
+uint64_t x86_tsc_hz(void);
 /* The board's A20 gate: machine lock, any thread. */
 void x86_set_a20(X86Cpu *c, bool on);
 static inline unsigned x86_cpl(const X86Cpu *c) { return c->hflags & HF_CPL; }
