@@ -9,9 +9,8 @@
  * Topology: one socket, one thread a core, the APIC ID is the vcpu's number.
  * Left out: performance monitoring, thermal sensors, SGX, caches beyond what
  * guests need to find a line size. */
+#include "cpu/x86/fpu.h"
 #include "cpu/x86/sys.h"
-
-#include <cpuid.h>
 
 #include "util/log.h"
 #include "util/opts.h"
@@ -54,27 +53,9 @@ static const struct { const char *alias, *name; } aliases[] = {
 
 /* ---- what there is ---- */
 
-/* leaf, subleaf and register of each word */
-static const struct { uint32_t leaf, sub; uint8_t reg; } words[CW_COUNT] = {
-    [CW_1_EDX] = { 1, 0, 3 }, [CW_1_ECX] = { 1, 0, 2 }, [CW_7_EBX] = { 7, 0, 1 }, [CW_7_ECX] = { 7, 0, 2 },
-    [CW_7_EDX] = { 7, 0, 3 }, [CW_80000001_EDX] = { 0x80000001, 0, 3 }, [CW_80000001_ECX] = { 0x80000001, 0, 2 },
-    [CW_D_1_EAX] = { 0xd, 1, 0 }, [CW_80000007_EDX] = { 0x80000007, 0, 3 }, [CW_80000008_EBX] = { 0x80000008, 0, 1 },
-    [CW_6_EAX] = { 6, 0, 0 },
-};
-
-static uint32_t host_word(CpuidWord w)
-{
-    uint32_t r[4] = { 0 };
-
-    if (!__get_cpuid_count(words[w].leaf, words[w].sub, &r[0], &r[1], &r[2], &r[3])) {
-        return 0;
-    }
-    return r[words[w].reg];
-}
-
 static bool supported(const Feature *f)
 {
-    return f->support == SUP_ALL || (f->support == SUP_HOST && (host_word(f->word) >> f->bit & 1));
+    return f->support != SUP_NO && (x86_host_mask(f->word) >> f->bit & 1);
 }
 
 static const Feature *feature_find(const char *name)

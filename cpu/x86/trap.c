@@ -10,6 +10,7 @@
  * the first.  Three are too many: the machine resets. */
 #include "cpu/x86/intr.h"
 #include "cpu/x86/sys.h"
+#include "util/bits.h"
 #include "util/log.h"
 
 /* ---- combining ---- */
@@ -133,12 +134,12 @@ void x86_raise_fault(X86Cpu *c, const Fault *f)
     cpu_raise(&c->vcpu, f);
 }
 
-void x86_raise(X86Cpu *c, unsigned vector)
+RHEA_GPR_ONLY void x86_raise(X86Cpu *c, unsigned vector)
 {
     cpu_raise(&c->vcpu, &(Fault){ .kind = vector });
 }
 
-void x86_raise_code(X86Cpu *c, unsigned vector, uint32_t code)
+RHEA_GPR_ONLY void x86_raise_code(X86Cpu *c, unsigned vector, uint32_t code)
 {
     cpu_raise(&c->vcpu, &(Fault){ .kind = vector, .code = code, .has_code = true });
 }

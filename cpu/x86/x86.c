@@ -7,6 +7,7 @@
 #include <stdlib.h>
 
 #include "cpu/x86/decode.h"
+#include "cpu/x86/fpu.h"
 #include "cpu/x86/sys.h"
 #include "util/bits.h"
 #include "util/log.h"
@@ -286,14 +287,10 @@ static void print_control(const X86Cpu *c, GString *out)
 
 static void print_fpu(const X86Cpu *c, GString *out)
 {
-    unsigned tags = 0, nxmm = c->hflags & HF_CS64 ? 16 : 8;
+    unsigned nxmm = c->hflags & HF_CS64 ? 16 : 8;
 
-    for (unsigned i = 0; i < 8; i++) {
-        tags |= (c->fpu.empty[i] ? 0u : 1u) << i;
-    }
     g_string_append_printf(out, "FCW=%04x FSW=%04x [ST=%u] FTW=%02x MXCSR=%08x\n", c->fpu.fcw,
-                           (c->fpu.fsw & ~0x3800) | c->fpu.top << 11, c->fpu.top, tags,
-                           (c->mxcsr & ~0x3fu) | (c->vcpu.env.fpcr & 0x3f));
+                           fpu_get_fsw(&c->fpu), c->fpu.top, fpu_get_ftw8(&c->fpu), x86_get_mxcsr(c));
     for (unsigned i = 0; i < 8; i++) {
         g_string_append_printf(out, "FPR%u=" X64 " %04x%s", i, c->fpu.st[i].mant, c->fpu.st[i].exp, i & 1 ? "\n" : " ");
     }
