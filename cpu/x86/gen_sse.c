@@ -224,7 +224,7 @@ void gen_widen(Xlat *x, X86Insn *in)
 
 /* ---- conversions ---- */
 
-static bool cvt_widens(unsigned kind) { return kind == VCVT_PS_PD || kind == VCVT_DQ_PD; }
+static bool cvt_widens(unsigned kind) { return kind == VCVT_PS_PD || kind == VCVT_DQ_PD || kind == VCVT_PH_PS; }
 static bool cvt_narrows(unsigned kind)
 {
     return kind == VCVT_PD_PS || kind == VCVT_PD_DQ || kind == VCVT_PD_DQ_T;
