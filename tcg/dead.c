@@ -22,10 +22,15 @@
 #include <string.h>
 
 #include "tcg/fold.h"
+#include "util/bits.h"
+
+enum { REG_WORDS = IR_MAX_REGS / 64 };
+typedef struct RegSet { uint64_t w[REG_WORDS]; } RegSet;
 
 typedef struct Dead {
     IrUnit *u;
-    bool live[IR_MAX_REGS];
+    RegSet live;
+    RegSet ints, vecs;                   /* all of a type */
     uint8_t used[IR_MAX_VALS];           /* 0, 1, 2: more */
     uint16_t reader[IR_MAX_VALS];        /* if used once: by this op */
 } Dead;
@@ -36,31 +41,36 @@ static inline void use(Dead *s, IrVal v, unsigned by)
     s->used[v] += s->used[v] < 2;
 }
 
-static void all_live(Dead *s, bool ints, bool vecs)
+static void live_more(Dead *s, RegSet more)
 {
-    const IrArch *arch = s->u->arch;
-    for (unsigned r = 0; r < arch->nregs; r++) {
-        if (arch->regs[r].type == IR_VEC ? vecs : ints) {
-            s->live[r] = true;
-        }
+    for (unsigned i = 0; i < REG_WORDS; i++) {
+        s->live.w[i] |= more.w[i];
+    }
+}
+
+static void all_live(Dead *s, bool vecs)
+{
+    live_more(s, s->ints);
+    if (vecs) {
+        live_more(s, s->vecs);
     }
 }
 
 static void live_at_exit(Dead *s, unsigned exit, unsigned by)
 {
-    const IrArch *arch = s->u->arch;
     const IrExit *x = &s->u->exits[exit];
+    unsigned pc = s->u->arch->pc_reg;
     if (x->kind == IRX_RAISE) {
-        all_live(s, true, true);
+        all_live(s, true);
         return;
     }
     bool sets_pc = x->kind == IRX_DIRECT || x->kind == IRX_INDIRECT || x->kind == IRX_LOOP;
-    for (unsigned r = 0; r < arch->nregs; r++) {
-        bool dead = x->dead[r / 64] >> (r % 64) & 1;
-        if (!dead && !(sets_pc && r == arch->pc_reg)) {
-            s->live[r] = true;
-        }
+    RegSet more;
+    for (unsigned i = 0; i < REG_WORDS; i++) {
+        more.w[i] = (s->ints.w[i] | s->vecs.w[i]) & ~x->dead[i];
     }
+    more.w[pc / 64] &= ~((uint64_t)sets_pc << (pc % 64));
+    live_more(s, more);
     if (x->kind == IRX_INDIRECT) {
         use(s, x->val, by);
     }
@@ -69,9 +79,9 @@ static void live_at_exit(Dead *s, unsigned exit, unsigned by)
 static void live_at_call(Dead *s, const IrHelper *h)
 {
     if (h->flags & IRH_FAULT) {
-        all_live(s, true, true);
+        all_live(s, true);
     } else if (h->flags & IRH_READ) {
-        all_live(s, true, h->flags & IRH_VEC);
+        all_live(s, h->flags & IRH_VEC);
     }
 }
 
@@ -128,16 +138,16 @@ static bool keep(Dead *s, unsigned i)
     }
     switch (o->op) {
     case IR_put: case IR_putv:
-        if (!s->live[o->x]) {
+        if (!(s->live.w[o->x / 64] >> (o->x % 64) & 1)) {
             return false;
         }
-        s->live[o->x] = false;
+        s->live.w[o->x / 64] &= ~BIT(o->x % 64);
         break;
     case IR_get: case IR_getv:
-        s->live[o->x] = true;
+        s->live.w[o->x / 64] |= BIT(o->x % 64);
         break;
     case IR_insn:
-        s->live[u->arch->pc_reg] = false;
+        s->live.w[u->arch->pc_reg / 64] &= ~BIT(u->arch->pc_reg % 64);
         break;
     case IR_call:
         live_at_call(s, &u->arch->helpers[o->x]);
@@ -150,7 +160,7 @@ static bool keep(Dead *s, unsigned i)
         break;
     default:
         if (ir_op_info[o->op].flags & IRF_FAULT) {
-            all_live(s, true, true);
+            all_live(s, true);
         }
     }
     use(s, o->a, i);
@@ -163,16 +173,19 @@ static bool keep(Dead *s, unsigned i)
 static void close_up(IrUnit *u)
 {
     unsigned n = 0;
-    for (unsigned i = 0; i < u->nops; i++) {
-        IrOp o = u->ops[i];
-        if (o.op == IR_nop) {
+    while (n < u->nops && u->ops[n].op != IR_nop) {
+        n++;
+    }
+    for (unsigned i = n; i < u->nops; i++) {
+        const IrOp *o = &u->ops[i];
+        if (o->op == IR_nop) {
             continue;
         }
-        u->vals[o.d].def = u->vals[o.e].def = (uint16_t)n;
-        if (o.op == IR_insn) {
-            u->insns[o.x].op = (uint16_t)n;
+        u->vals[o->d].def = u->vals[o->e].def = (uint16_t)n;
+        if (o->op == IR_insn) {
+            u->insns[o->x].op = (uint16_t)n;
         }
-        u->ops[n++] = o;
+        u->ops[n++] = *o;
     }
     u->nops = n;
 }
@@ -181,7 +194,11 @@ void ir_dead(IrUnit *u)
 {
     Dead s;
     s.u = u;
-    memset(s.live, 0, u->arch->nregs);
+    s.live = s.ints = s.vecs = (RegSet){ { 0 } };
+    for (unsigned r = 0; r < u->arch->nregs; r++) {
+        RegSet *set = u->arch->regs[r].type == IR_VEC ? &s.vecs : &s.ints;
+        set->w[r / 64] |= BIT(r % 64);
+    }
     memset(s.used, 0, u->nvals);
     for (unsigned i = u->nops; i-- > 0;) {
         if (!keep(&s, i)) {

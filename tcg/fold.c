@@ -73,7 +73,6 @@ uint64_t ir_eval(unsigned op, unsigned w, unsigned x, uint64_t a, uint64_t b, ui
 #define X x
 #define S(v) ((int64_t)((v) << sh) >> sh)
     switch (op) {
-#undef OP
 #define OP(name, sig, widths, flags, ...) case IR_##name: r = (uint64_t)(__VA_ARGS__ + 0); break;
 #include "tcg/ops.def"
 #undef OP
@@ -104,7 +103,7 @@ static inline unsigned width(const IrUnit *u, IrVal v, unsigned w)
     return MIN(u->vals[v].w, w);
 }
 
-unsigned ir_width_of(const IrUnit *u, const IrOp *o)
+unsigned ir_width_of(const IrUnit *u, const IrDraft *o)
 {
     unsigned w = o->w;
     unsigned a = width(u, o->a, w), b = width(u, o->b, w);
@@ -192,7 +191,7 @@ IrVal ir_low_part(const IrUnit *u, IrVal v, unsigned bits)
 
 typedef struct Fold {
     IrUnit *u;
-    IrOp *o;
+    IrDraft *o;
     unsigned w;
     uint64_t mask;
     bool ka, kb;                         /* a, b are constants ... */
@@ -228,7 +227,7 @@ static IrVal same(Fold *f, IrVal v)
     if (f->u->vals[v].w <= f->w) {
         return v;
     }
-    *f->o = (IrOp){ .op = IR_mov, .w = (uint8_t)f->w, .a = v };
+    *f->o = (IrDraft){ .op = IR_mov, .w = f->w, .a = v };
     return IR_NONE;
 }
 
@@ -269,7 +268,7 @@ static IrVal fold_sub(Fold *f)
 
 static IrVal fold_zext(Fold *f)
 {
-    IrOp *o = f->o;
+    IrDraft *o = f->o;
     if (f->u->vals[f->a0].w <= o->x || o->x >= f->w) {
         return same(f, o->a);
     }
@@ -286,7 +285,7 @@ static IrVal fold_zext(Fold *f)
 
 static IrVal fold_and(Fold *f)
 {
-    IrOp *o = f->o;
+    IrDraft *o = f->o;
     if (o->a == o->b) {
         return same(f, o->a);
     }
@@ -362,7 +361,7 @@ static IrVal fold_mul(Fold *f)
 
 static IrVal fold_shift(Fold *f)
 {
-    IrOp *o = f->o;
+    IrDraft *o = f->o;
     if (f->ka && !f->ia) {
         return ir_const(f->u, 0);
     }
@@ -393,7 +392,7 @@ static bool fits_disp(Fold *f, uint64_t v)
 /* Afterwards: a and b are there and not constant; c is none or a signed 32-bit constant other than 0. */
 static IrVal fold_lea(Fold *f)
 {
-    IrOp *o = f->o;
+    IrDraft *o = f->o;
     IrUnit *u = f->u;
     uint64_t disp = o->c ? ir_imm(u, o->c) : 0;
     disp = (uint64_t)bits_sext(disp, f->w);
@@ -424,7 +423,7 @@ static IrVal fold_lea(Fold *f)
 
 static IrVal fold_sext(Fold *f)
 {
-    IrOp *o = f->o;
+    IrDraft *o = f->o;
     if (o->x >= f->w || f->u->vals[f->a0].w < o->x) {
         return same(f, o->a);
     }
@@ -444,13 +443,13 @@ static IrVal fold_sext(Fold *f)
 }
 
 /* extract of a deposit: from what was put in, or from what is around it */
-static bool extract_through_deposit(IrOp *o, const IrOp *d)
+static bool extract_through_deposit(IrDraft *o, const IrOp *d)
 {
     unsigned pos = o->x >> 8, len = o->x & 255u;
     unsigned dpos = d->x >> 8, dlen = d->x & 255u;
     if (pos >= dpos && pos + len <= dpos + dlen) {
         o->a = d->b;
-        o->x = (uint16_t)((pos - dpos) << 8 | len);
+        o->x = (pos - dpos) << 8 | len;
         return true;
     }
     if ((pos + len <= dpos || pos >= dpos + dlen) && pos + len <= d->w) {
@@ -462,14 +461,14 @@ static bool extract_through_deposit(IrOp *o, const IrOp *d)
 
 static void set_width(Fold *f, unsigned w)
 {
-    f->o->w = (uint8_t)w;
+    f->o->w = w;
     f->w = w;
     f->mask = ir_ones(w);
 }
 
 static bool extract_through(Fold *f)
 {
-    IrOp *o = f->o;
+    IrDraft *o = f->o;
     unsigned pos = o->x >> 8, len = o->x & 255u;
     IrVal low = ir_low_part(f->u, o->a, pos + len);
     if (low != o->a) {
@@ -481,7 +480,7 @@ static bool extract_through(Fold *f)
         return extract_through_deposit(o, d);
     }
     if (d->op == IR_extract && pos + len <= (d->x & 255u)) {
-        o->x = (uint16_t)(o->x + (d->x & 0xff00u));
+        o->x = o->x + (d->x & 0xff00u);
         set_width(f, d->w);
         o->a = d->a;
         return true;
@@ -489,7 +488,7 @@ static bool extract_through(Fold *f)
     if (d->op == IR_shr && ir_is_const(f->u, d->b)) {
         unsigned n = (ir_imm(f->u, d->b) & (d->w - 1u)) + pos;
         if (n + len <= d->w) {
-            o->x = (uint16_t)(n << 8 | len);
+            o->x = n << 8 | len;
             set_width(f, d->w);
             o->a = d->a;
             return true;
@@ -500,7 +499,7 @@ static bool extract_through(Fold *f)
 
 static IrVal fold_extract(Fold *f)
 {
-    IrOp *o = f->o;
+    IrDraft *o = f->o;
     while (extract_through(f)) {
     }
     unsigned pos = o->x >> 8, len = o->x & 255u;
@@ -517,7 +516,7 @@ static IrVal fold_extract(Fold *f)
 
 static IrVal fold_deposit(Fold *f)
 {
-    IrOp *o = f->o;
+    IrDraft *o = f->o;
     IrUnit *u = f->u;
     unsigned pos = o->x >> 8, len = o->x & 255u;
     set_b(f, ir_low_part(u, o->b, len));
@@ -648,12 +647,12 @@ static int fold_cond(IrUnit *u, Cond *k)
     }
 }
 
-int ir_fold_br(IrUnit *u, IrOp *o)
+int ir_fold_br(IrUnit *u, IrDraft *o)
 {
     Cond k = { o->x & 15u, o->w, o->a, o->b };
     int known = fold_cond(u, &k);
-    o->x = (uint16_t)((o->x & ~15u) | k.c);
-    o->w = (uint8_t)k.w;
+    o->x = (o->x & ~15u) | k.c;
+    o->w = k.w;
     o->a = k.a;
     o->b = k.b;
     return known;
@@ -669,13 +668,13 @@ static IrVal fold_setc(Fold *f)
     if (k.c == IRC_NE && f->u->vals[k.a].w <= 1 && ir_is_const(f->u, k.b) && !ir_imm(f->u, k.b)) {
         return k.a;                      /* a bit is what it is */
     }
-    *f->o = (IrOp){ .op = IR_setc, .w = (uint8_t)k.w, .x = k.c, .a = k.a, .b = k.b };
+    *f->o = (IrDraft){ .op = IR_setc, .w = k.w, .x = k.c, .a = k.a, .b = k.b };
     return IR_NONE;
 }
 
 static IrVal fold_sel(Fold *f)
 {
-    IrOp *o = f->o;
+    IrDraft *o = f->o;
     Cond k = { o->x, f->w, o->a, o->b };
     int known = o->c == o->f ? 1 : fold_cond(f->u, &k);
     if (known >= 0) {
@@ -686,7 +685,7 @@ static IrVal fold_sel(Fold *f)
         IrCond c = ir_imm(f->u, o->c) ? k.c : ir_cond_invert(k.c);
         return ir_emit(f->u, IR_setc, k.w, c, k.a, k.b, 0, 0);
     }
-    *o = (IrOp){ .op = IR_sel, .w = (uint8_t)k.w, .x = k.c, .a = k.a, .b = k.b, .c = o->c, .f = o->f };
+    *o = (IrDraft){ .op = IR_sel, .w = k.w, .x = k.c, .a = k.a, .b = k.b, .c = o->c, .f = o->f };
     return IR_NONE;
 }
 
@@ -711,7 +710,7 @@ static inline void shorten(Fold *f)
     f->bs = f->o->b;
 }
 
-IrVal ir_fold(IrUnit *u, IrOp *o)
+IrVal ir_fold(IrUnit *u, IrDraft *o)
 {
     const IrOpInfo *info = &ir_op_info[o->op];
     if (o->op >= IR_vzero || info->sig[1] != '=') {

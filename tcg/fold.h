@@ -44,18 +44,23 @@ uint64_t ir_eval(unsigned op, unsigned w, unsigned x, uint64_t a, uint64_t b, ui
 /* mul2u, mul2s: low half returned, high half in *hi. */
 uint64_t ir_eval_mul2(unsigned op, unsigned w, uint64_t a, uint64_t b, uint64_t *hi);
 
+/* An op on its way into the unit.  Its fields are wide on purpose: an IrOp is written field by field and would be
+ * copied by larger loads just after, which processors cannot forward (a quarter of the time of building, once). */
+typedef struct IrDraft { uint32_t op, w, x, a, b, c, f; } IrDraft;
+
 /* ir.c: appends o as it is, giving it the results its signature asks for; returns d. */
 IrVal ir_append(IrUnit *u, IrOp o);
+IrVal ir_append_draft(IrUnit *u, const IrDraft *o);
 
 /* Simplifies the op that is about to be appended.  Returns the value that
  * stands for it if no op is needed, else IR_NONE, with *o perhaps changed.
  * May append other ops first. */
-IrVal ir_fold(IrUnit *u, IrOp *o);
+IrVal ir_fold(IrUnit *u, IrDraft *o);
 /* br: 1 always taken, 0 never, -1 depends; *o perhaps changed. */
-int ir_fold_br(IrUnit *u, IrOp *o);
+int ir_fold_br(IrUnit *u, IrDraft *o);
 /* A value with the same low `bits` as v that takes fewer ops to make: for readers that look at no more. */
 IrVal ir_low_part(const IrUnit *u, IrVal v, unsigned bits);
 /* What is known of the width of o's result d: see IrValue.w. */
-unsigned ir_width_of(const IrUnit *u, const IrOp *o);
+unsigned ir_width_of(const IrUnit *u, const IrDraft *o);
 
 #endif

@@ -29,7 +29,6 @@
 
 const IrOpInfo ir_op_info[IR_OPCODES] = {
     [IR_nop] = { "nop", "=", WB | WV, IRF_PURE },
-#undef OP
 #define OP(name, sig, widths, flags, ...) [IR_##name] = { #name, sig, widths, flags },
 #include "tcg/ops.def"
 #undef OP
@@ -136,28 +135,34 @@ static bool no_room(IrUnit *u)
     return u->overflow;
 }
 
-IrVal ir_append(IrUnit *u, IrOp o)
+IrVal ir_append_draft(IrUnit *u, const IrDraft *o)
 {
     if (no_room(u)) {
         return spare(u);
     }
-    const IrOpInfo *info = &ir_op_info[o.op];
+    const IrOpInfo *info = &ir_op_info[o->op];
     const char *sig = info->sig;
-    bool mute = o.op == IR_call && !u->arch->helpers[o.x].ret;
-    if (sig[0] != '=' && !mute) {
-        o.d = val_new(u, sig[0] == 'v' ? IR_VEC : IR_INT, MIN(ir_width_of(u, &o), 64));
-        if (sig[1] != '=') {
-            o.e = val_new(u, IR_INT, o.w);
-        }
+    IrVal d = IR_NONE, e = IR_NONE;
+    if (sig[0] == 'v') {
+        d = val_new(u, IR_VEC, 64);
+    } else if (sig[0] == 'i' && !(o->op == IR_call && !u->arch->helpers[o->x].ret)) {
+        d = val_new(u, IR_INT, MIN(ir_width_of(u, o), 64));
+        e = sig[1] == '=' ? IR_NONE : val_new(u, IR_INT, o->w);
     }
-    u->ops[u->nops++] = o;
+    u->ops[u->nops++] = (IrOp){ .op = (uint8_t)o->op, .w = (uint8_t)o->w, .x = (uint16_t)o->x, .d = d, .e = e,
+                                .a = (IrVal)o->a, .b = (IrVal)o->b, .c = (IrVal)o->c, .f = (IrVal)o->f };
     u->ended = info->flags & IRF_END;
-    return o.d;
+    return d;
+}
+
+IrVal ir_append(IrUnit *u, IrOp o)
+{
+    return ir_append_draft(u, &(IrDraft){ .op = o.op, .w = o.w, .x = o.x, .a = o.a, .b = o.b, .c = o.c, .f = o.f });
 }
 
 IrVal ir_emit(IrUnit *u, IrOpcode op, unsigned w, unsigned x, IrVal a, IrVal b, IrVal c, IrVal f)
 {
-    IrOp o = { .op = (uint8_t)op, .w = (uint8_t)w, .x = (uint16_t)x, .a = a, .b = b, .c = c, .f = f };
+    IrDraft o = { .op = op, .w = w, .x = x, .a = a, .b = b, .c = c, .f = f };
     if (ir_op_info[op].flags & IRF_PURE) {
         IrVal v = ir_fold(u, &o);
         if (v) {
@@ -168,18 +173,18 @@ IrVal ir_emit(IrUnit *u, IrOpcode op, unsigned w, unsigned x, IrVal a, IrVal b, 
     } else if (op == IR_ste) {
         o.a = ir_low_part(u, a, w);
     }
-    return ir_append(u, o);
+    return ir_append_draft(u, &o);
 }
 
 IrVal ir_emit2(IrUnit *u, IrOpcode op, unsigned w, unsigned x, IrVal a, IrVal b, IrVal c, IrVal *e)
 {
-    IrOp o = { .op = (uint8_t)op, .w = (uint8_t)w, .x = (uint16_t)x, .a = a, .b = b, .c = c };
+    IrDraft o = { .op = op, .w = w, .x = x, .a = a, .b = b, .c = c };
     if ((op == IR_mul2u || op == IR_mul2s) && ir_is_const(u, a) && ir_is_const(u, b)) {
         uint64_t hi, lo = ir_eval_mul2(op, w, ir_imm(u, a), ir_imm(u, b), &hi);
         *e = ir_const(u, hi);
         return ir_const(u, lo);
     }
-    IrVal d = ir_append(u, o);
+    IrVal d = ir_append_draft(u, &o);
     *e = d == SPARE ? d : u->ops[u->nops - 1].e;
     return d;
 }
@@ -193,8 +198,8 @@ IrVal ir_get(IrUnit *u, unsigned reg)
         return u->cur[reg] = ir_const(u, u->insns[u->ninsns - 1].pc);
     }
     bool vec = u->arch->regs[reg].type == IR_VEC;
-    IrOp o = { .op = vec ? IR_getv : IR_get, .w = vec ? 128 : 64, .x = (uint16_t)reg };
-    return u->cur[reg] = ir_append(u, o);
+    IrDraft o = { .op = vec ? IR_getv : IR_get, .w = vec ? 128 : 64, .x = reg };
+    return u->cur[reg] = ir_append_draft(u, &o);
 }
 
 void ir_put(IrUnit *u, unsigned reg, IrVal v)
@@ -203,8 +208,7 @@ void ir_put(IrUnit *u, unsigned reg, IrVal v)
         return;
     }
     bool vec = u->arch->regs[reg].type == IR_VEC;
-    IrOp o = { .op = vec ? IR_putv : IR_put, .w = vec ? 128 : 64, .x = (uint16_t)reg, .a = v };
-    ir_append(u, o);
+    ir_append_draft(u, &(IrDraft){ .op = vec ? IR_putv : IR_put, .w = vec ? 128 : 64, .x = reg, .a = v });
     u->cur[reg] = v;
 }
 
@@ -222,7 +226,7 @@ void ir_insn(IrUnit *u, uint64_t pc)
         prev->len = (uint8_t)(pc - prev->pc);
     }
     u->insns[u->ninsns] = (IrInsn){ .pc = pc, .op = (uint16_t)u->nops };
-    ir_append(u, (IrOp){ .op = IR_insn, .w = 32, .x = (uint16_t)u->ninsns++ });
+    ir_append_draft(u, &(IrDraft){ .op = IR_insn, .w = 32, .x = u->ninsns++ });
     u->cur[u->arch->pc_reg] = IR_NONE;
     u->pc_known = true;
 }
@@ -240,10 +244,10 @@ unsigned ir_exit_new(IrUnit *u, IrExit x)
 
 void ir_br(IrUnit *u, unsigned w, IrCond c, IrVal a, IrVal b, unsigned exit)
 {
-    IrOp o = { .op = IR_br, .w = (uint8_t)w, .x = (uint16_t)(exit << 4 | c), .a = a, .b = b };
+    IrDraft o = { .op = IR_br, .w = w, .x = exit << 4 | c, .a = a, .b = b };
     int taken = ir_fold_br(u, &o);
     if (taken < 0) {
-        ir_append(u, o);
+        ir_append_draft(u, &o);
     } else if (taken) {
         ir_exit(u, exit);
     }
@@ -251,12 +255,12 @@ void ir_br(IrUnit *u, unsigned w, IrCond c, IrVal a, IrVal b, unsigned exit)
 
 void ir_exit(IrUnit *u, unsigned exit)
 {
-    ir_append(u, (IrOp){ .op = IR_exit, .w = 32, .x = (uint16_t)exit });
+    ir_append_draft(u, &(IrDraft){ .op = IR_exit, .w = 32, .x = exit });
 }
 
 void ir_poll(IrUnit *u, unsigned exit)
 {
-    ir_append(u, (IrOp){ .op = IR_poll, .w = 32, .x = (uint16_t)exit });
+    ir_append_draft(u, &(IrDraft){ .op = IR_poll, .w = 32, .x = exit });
 }
 
 /* A helper that writes registers may write any of its types. */
@@ -273,7 +277,8 @@ static void forget_regs(IrUnit *u, bool vec_too)
 IrVal ir_call(IrUnit *u, unsigned helper, IrVal a, IrVal b, IrVal c, IrVal f)
 {
     const IrHelper *h = &u->arch->helpers[helper];
-    IrVal v = ir_append(u, (IrOp){ .op = IR_call, .w = 64, .x = (uint16_t)helper, .a = a, .b = b, .c = c, .f = f });
+    IrDraft o = { .op = IR_call, .w = 64, .x = helper, .a = a, .b = b, .c = c, .f = f };
+    IrVal v = ir_append_draft(u, &o);
     if (h->flags & IRH_WRITE) {
         forget_regs(u, h->flags & IRH_VEC);
     }

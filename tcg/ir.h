@@ -57,6 +57,7 @@ typedef enum IrOpcode {
     IR_nop,
 #define OP(name, ...) IR_##name,
 #include "tcg/ops.def"
+#undef OP
     IR_OPCODES,
 } IrOpcode;
 
@@ -72,7 +73,7 @@ enum {
 
 typedef struct IrOpInfo {
     const char *name;
-    const char *sig;                     /* "i=ii": result types '=' operand types (i INT, v VEC), see ops.def */
+    char sig[8];                         /* "i=ii": result types '=' operand types (i INT, v VEC), see ops.def */
     uint8_t widths;                      /* IRW_ bits */
     uint16_t flags;
 } IrOpInfo;
