@@ -13,23 +13,8 @@
  * chapter 1. */
 #include "cpu/x86/decode.h"
 
+#include "cpu/x86/rows.h"
 #include "util/bits.h"
-
-/* match column */
-enum {
-    ANY = 0, NP = 1 << 0, P66 = 1 << 1, PF3 = 1 << 2, PF2 = 1 << 3, MEM = 1 << 4, REG = 1 << 5, I64 = 1 << 6,
-    O64 = 1 << 7, W0 = 1 << 8, W1 = 1 << 9, L0 = 1 << 10, L1 = 1 << 11,
-    M_R = 1 << 12, M_RM = 1 << 13, M_R_SHIFT = 16, M_RM_SHIFT = 20,
-    M_PREFIX = NP | P66 | PF3 | PF2, M_MODRM = MEM | REG | M_R | M_RM,
-};
-#define R(n) (M_R | (n) << M_R_SHIFT)
-#define RM(n) (M_RM | (n) << M_RM_SHIFT)
-
-/* flags column */
-enum {
-    LOCK = 1 << 0, CPL0 = 1 << 1, PROT = 1 << 2, D64 = 1 << 3, F64 = 1 << 4, END = 1 << 5, ENDLOOP = 1 << 6,
-    FPU = 1 << 7, MMX = 1 << 8, SSE = 1 << 9, AVX = 1 << 10, NOVVVV = 1 << 11,
-};
 
 #define I(op, match, gen, a, b, c, flags, feat) \
     { op, feat, match, flags, { OP_##a, OP_##b, OP_##c, OP__ }, 0, gen_##gen, #gen },
@@ -77,7 +62,7 @@ const X86Row *x86_row(X86Map map, unsigned n)
 /* ---- index: the rows of an opcode, and whether a modrm byte follows it ---- */
 
 enum { INDEX_SLOTS = 4 * 256 + 3 * 256 };                /* one byte, 0F, 0F38, 0F3A, VEX 1..3 */
-typedef struct Slot { uint16_t first, n; bool modrm; } Slot;
+typedef struct Slot { uint16_t first, n; bool modrm, regs_only; } Slot;   /* regs_only: mod is ignored (MOV CR, DR) */
 static Slot slots[INDEX_SLOTS];
 static const X86Row *slot_rows[2048];
 
@@ -86,14 +71,17 @@ static unsigned slot_of(unsigned map, unsigned op)
     return map == MAP_VEX ? 4 * 256 + ((op >> 8) - 1) * 256 + (op & 255) : map * 256 + (op & 255);
 }
 
-static bool row_has_modrm(const X86Row *r)
+static bool row_has(const X86Row *r, const char *letters)
 {
-    if (r->match & M_MODRM)
-        return true;
     for (unsigned i = 0; i < 4; i++)
-        if (r->opnd[i] && strchr("EGMRsCDFVWUPQN", opnd_info[r->opnd[i]].letter))
+        if (r->opnd[i] && strchr(letters, opnd_info[r->opnd[i]].letter))
             return true;
     return false;
+}
+
+static bool row_has_modrm(const X86Row *r)
+{
+    return (r->match & M_MODRM) || row_has(r, "EGMRsCDFVWUPQN");
 }
 
 static void index_build(void)
@@ -110,6 +98,7 @@ static void index_build(void)
             slot_rows[n++] = r;
             slots[pass].n++;
             slots[pass].modrm |= row_has_modrm(r);
+            slots[pass].regs_only |= row_has(r, "CD");
         }
     }
 }
@@ -271,10 +260,10 @@ static void decode_mem32(Fetch *f, X86Insn *in)
     }
 }
 
-static void decode_modrm(Fetch *f, X86Insn *in)
+static void decode_modrm(Fetch *f, X86Insn *in, bool regs_only)
 {
     in->modrm = (uint8_t)fetch(f, 1);
-    in->mod = in->modrm >> 6;
+    in->mod = regs_only ? 3 : in->modrm >> 6;
     in->reg = ((in->modrm >> 3) & 7) | (in->rex & 4) << 1;
     in->rm = (in->modrm & 7) | (in->rex & 1) << 3;
     if (in->mod == 3)
@@ -495,7 +484,7 @@ static unsigned decode_row(Fetch *f, X86Insn *in, unsigned slot)
     const Slot *s = &slots[slot];
     in->mod = 3;
     if (s->modrm)
-        decode_modrm(f, in);
+        decode_modrm(f, in, s->regs_only);
     in->row = find_row(f->x, in, s);
     if (!in->row)
         return EX_UD;

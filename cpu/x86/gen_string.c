@@ -155,7 +155,7 @@ static void movs(Xlat *x, X86Insn *in)
     string_step(x, in, X86_RDI, size);
 }
 
-void gen_movs(Xlat *x, X86Insn *in)
+void gen_strmovs(Xlat *x, X86Insn *in)
 {
     if (in_pieces(x, in))
         string_pieces(x, in, X86H_rep_movs, true, true, true, false);
