@@ -106,8 +106,9 @@ void accel_help(GString *out)
 {
     g_string_append(out, "Accelerators:\n");
     for (const AccelType *const *a = accel_types; *a; a++) {
-        g_autofree char *keys = g_strjoinv(", ", (char **)(*a)->keys), *why = NULL;
+        g_autofree char *keys = g_strjoinv(", ", (char **)(*a)->keys + 1), *why = NULL;       /* [0] is the name itself */
         bool ok = (*a)->probe(&why);
-        g_string_append_printf(out, "  %-5s %s; options: %s%s%s\n", (*a)->name, (*a)->doc, keys, ok ? "" : "; not here: ", ok ? "" : why);
+        g_string_append_printf(out, "  %-5s %s%s%s%s%s\n", (*a)->name, (*a)->doc, *keys ? "; options: " : "", keys, ok ? "" : "; not here: ",
+                               ok ? "" : why);
     }
 }

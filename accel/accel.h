@@ -11,7 +11,7 @@
 
 typedef struct AccelType {
     const char *name, *doc;
-    const char *const *keys;             /* options after its name; NULL-terminated */
+    const char *const *keys;             /* "accel", then the options after its name; NULL-terminated */
     /* Can it run here?  If not, *why says what is missing and how to get it (owned). */
     bool (*probe)(char **why);
     /* Checks and takes the options. */

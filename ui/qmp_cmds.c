@@ -5,6 +5,7 @@
 
 #include "ui/chr.h"
 #include "util/log.h"
+#include "util/loop.h"
 
 enum { KEYS_MAX = 16, HOLD_MAX = 60000 };
 
@@ -50,21 +51,26 @@ JsonNode *qmp_cont(X, ARGS, ERR)
     return NULL;
 }
 
+/* These answer first and act from the main loop, so that the events follow the reply. */
+static void later_reset(void *run) { run_reset(run); }
+static void later_powerdown(void *run) { run_powerdown(run); }
+static void later_quit(void *run) { run_quit(run, "host-qmp-quit"); }
+
 JsonNode *qmp_system_reset(X, ARGS, ERR)
 {
-    run_reset(x->run);
+    loop_post(later_reset, x->run);
     return NULL;
 }
 
 JsonNode *qmp_system_powerdown(X, ARGS, ERR)
 {
-    run_powerdown(x->run);
+    loop_post(later_powerdown, x->run);
     return NULL;
 }
 
 JsonNode *qmp_quit(X, ARGS, ERR)
 {
-    run_quit(x->run, "host-qmp-quit");
+    loop_post(later_quit, x->run);
     return NULL;
 }
 
