@@ -151,9 +151,17 @@ static inline const IrOp *def_of(const IrUnit *u, IrVal v)
     return u->vals[v].is_const || !v ? &none : &u->ops[u->vals[v].def];
 }
 
+/* A value that a guest register holds has to be made anyway, and is likely to stay in a host register longer than what
+ * it was made of. */
+static inline bool held(const IrUnit *u, IrVal v)
+{
+    unsigned reg = u->vals[v].held;
+    return reg && u->cur[reg - 1] == v;
+}
+
 IrVal ir_low_part(const IrUnit *u, IrVal v, unsigned bits)
 {
-    for (;;) {
+    while (!held(u, v)) {
         const IrOp *d = def_of(u, v);
         switch (d->op) {
         case IR_mov:
@@ -185,6 +193,7 @@ IrVal ir_low_part(const IrUnit *u, IrVal v, unsigned bits)
             return v;
         }
     }
+    return v;
 }
 
 /* ---- folding ---- */

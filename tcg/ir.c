@@ -210,6 +210,7 @@ void ir_put(IrUnit *u, unsigned reg, IrVal v)
     bool vec = u->arch->regs[reg].type == IR_VEC;
     ir_append_draft(u, &(IrDraft){ .op = vec ? IR_putv : IR_put, .w = vec ? 128 : 64, .x = reg, .a = v });
     u->cur[reg] = v;
+    u->vals[v].held = (uint8_t)(reg + 1);
 }
 
 void ir_insn(IrUnit *u, uint64_t pc)

@@ -163,6 +163,7 @@ typedef struct IrValue {
     uint8_t type;                        /* IrType */
     uint8_t is_const;
     uint8_t w;                           /* INT: upper bits from w on are known to be 0 (0..64) */
+    uint8_t held;                        /* builder: 1 + the register it was last put into */
 } IrValue;
 
 /* What a unit needs to know of its arch: set once, shared by all units. */

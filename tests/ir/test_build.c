@@ -60,6 +60,9 @@ static const struct { const char *in, *out; } rows[] = {
     { "a = get r0\n b = zext.64 a bits=32\n c = get r2\n d = add.32 b, c\n put r1, d",
       "a = get r0\n c = get r2\n d = add.32 a, c\n put r1, d" },
     { "a = get r0\n b = zext.64 a bits=8\n c = get r2\n st.32 [c], b size=1", "a = get r0\n c = get r2\n st.32 [c], a size=1" },
+    /* but not through what a register holds */
+    { "a = get r0\n b = mov.32 a\n put r1, b\n c = get r2\n d = add.32 c, b\n put r2, d",
+      "a = get r0\n b = mov.32 a\n put r1, b\n c = get r2\n d = add.32 c, b\n put r2, d" },
     /* conditions */
     { "a = get r0\n b = setc.32 ltu a, 5\n br.32 ne b, 0 -> direct 0x3000",
       "a = get r0\n br.32 ltu a, 5 -> direct 0x3000" },
