@@ -54,7 +54,7 @@ void gen_vmov(Xlat *x, X86Insn *in)
 }
 
 /* MOVSS, MOVSD between registers: arg is the element kind */
-void gen_movs(Xlat *x, X86Insn *in)
+void gen_mov_ss(Xlat *x, X86Insn *in)
 {
     unsigned first = in->vex ? 1 : 0;
     IrVal b = simd_rd(x, in, first + 1, 0);
