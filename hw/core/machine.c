@@ -99,26 +99,28 @@ Machine *machine_new(const MachineType *t, const MachineConfig *cfg, GError **er
     return NULL;
 }
 
+/* Devices go while vcpus stand still but exist: lines that change on the way reach interrupt controllers. */
 void machine_free(Machine *m)
 {
     if (!m)
         return;
-    if (m->cpus)
-        cpus_free(m->cpus);              /* their threads end before what they use */
     machine_lock();
-    m->cpus = NULL;
-    if (m->board_free)
-        m->board_free(m);
+    if (m->cpus)
+        cpus_pause(m->cpus);
+    mem_begin();
     while (m->devices->len)
         dev_free(m->devices->pdata[m->devices->len - 1]);
-    g_ptr_array_free(m->devices, TRUE);
-    m->devices = NULL;
+    if (m->board_free)
+        m->board_free(m);
+    mem_end();
+    cpus_free(m->cpus);
     as_free(m->mem);
     as_free(m->io);
     mem_unref(m->mem_root);
     mem_unref(m->io_root);
     input_free(m->input);
     g_ptr_array_free(m->consoles.all, TRUE);
+    g_ptr_array_free(m->devices, TRUE);
     clock_free(m->clock);
     machine_unlock();
     g_free(m);
@@ -126,10 +128,10 @@ void machine_free(Machine *m)
 
 void machine_reset(Machine *m)
 {
-    for (guint i = 0; i < m->devices->len; i++)
-        dev_reset(m->devices->pdata[i]);
     if (m->cpus)
         cpus_reset(m->cpus);
+    for (guint i = 0; i < m->devices->len; i++)
+        dev_reset(m->devices->pdata[i]);
     if (m->board_reset)
         m->board_reset(m);
 }

@@ -82,7 +82,7 @@ struct Machine {
     void (*powerdown)(Machine *);        /* the user pressed the power button */
     bool (*done)(Machine *, GError **);  /* after build and all of -device: what depends on the whole */
     void (*board_reset)(Machine *);      /* after devices and CPUs: firmware shadows, direct kernel boot */
-    void (*board_free)(Machine *);       /* before its devices are freed */
+    void (*board_free)(Machine *);       /* after its devices, before its CPUs are freed */
     void (*set_boot)(Machine *, const char *order);
     void (*set_a20)(Machine *, A20Source from, bool on); /* PC: address line 20; on if any source says so */
     void *board;                         /* the board's own struct */
@@ -94,7 +94,7 @@ struct Machine {
 
 Machine *machine_new(const MachineType *t, const MachineConfig *cfg, GError **err);     /* builds and resets */
 void machine_free(Machine *m);
-void machine_reset(Machine *m);          /* devices in order, CPUs, then board_reset; vcpus paused */
+void machine_reset(Machine *m);          /* CPUs, devices in order, then board_reset; vcpus paused */
 void machine_start(Machine *m);          /* RUNNING: clock and vcpus go on */
 void machine_stop(Machine *m, RunState why);
 /* For devices: ask for power-off (isa-debug-exit passes a status) or reset.  Any thread. */

@@ -23,7 +23,7 @@
 enum { PAM0 = 0x59, PAM_COUNT = 7, SEGMENTS = 13, SMRAM = 0x72 };
 enum { PAM_RE = 1, PAM_WE = 2 };
 enum { SMRAM_DOPEN = 0x40, SMRAM_DCLS = 0x20, SMRAM_DLCK = 0x10, SMRAM_GSMRAME = 0x08, SMRAM_BASE = 0x02 };
-enum { CONFADD_ENABLE = 31, SEG_PRIORITY = 1, SMRAM_ADDR = 0xa0000, SMRAM_SIZE = 0x20000 };
+enum { CONFADD_ENABLE = 31, SEG_PRIORITY = 1, SMRAM_PRIORITY = 2, SMRAM_ADDR = 0xa0000, SMRAM_SIZE = 0x20000 };
 
 typedef struct Segment {
     MemRegion *pci, *ro, *wo;            /* at most one is enabled; none: RAM shows through */
@@ -34,7 +34,7 @@ typedef struct I440fx {
     I440fxWiring w;
     uint32_t confadd;
     Segment seg[SEGMENTS];
-    MemRegion *smram;                    /* PCI over RAM at A0000 while closed */
+    MemRegion *smram;                    /* RAM over the VGA window while open */
     MemRegion *rom;                      /* backs the write-only state of all segments */
 } I440fx;
 
@@ -123,7 +123,7 @@ static void update_map(I440fx *s)
     mem_begin();
     for (unsigned n = 0; n < SEGMENTS; n++)
         update_segment(s, n);
-    mem_set_enabled(s->smram, !(s->pci.config[SMRAM] & SMRAM_DOPEN));
+    mem_set_enabled(s->smram, s->pci.config[SMRAM] & SMRAM_DOPEN);
     mem_end();
 }
 
@@ -150,11 +150,12 @@ static void i440fx_config_write(PciDev *d, unsigned off, uint32_t val, unsigned 
 
 /* ---- life ---- */
 
-static MemRegion *overlay(I440fx *s, const char *name, MemRegion *of, uint64_t from, unsigned at, unsigned size)
+static MemRegion *overlay(I440fx *s, const char *name, MemRegion *of, uint64_t from, unsigned at, unsigned size,
+                          int priority)
 {
     MemRegion *mr = mem_alias_new(name, of, from, size);
     mem_set_enabled(mr, false);
-    mem_add(s->w.system, at, mr, SEG_PRIORITY);
+    mem_add(s->w.system, at, mr, priority);
     s->pci.dev.regions = g_slist_prepend(s->pci.dev.regions, mr);
     return mr;
 }
@@ -167,12 +168,13 @@ static bool i440fx_pci_realize(PciDev *d, GError **err)
         return false;
     for (unsigned n = 0; n < SEGMENTS; n++) {
         unsigned at = seg_addr(n), size = seg_size(n);
-        s->seg[n].pci = overlay(s, "pam-pci", s->w.pci_mem, at, at, size);
-        s->seg[n].ro = overlay(s, "pam-rom", s->w.ram, at, at, size);
+        s->seg[n].pci = overlay(s, "pam-pci", s->w.pci_mem, at, at, size, SEG_PRIORITY);
+        s->seg[n].ro = overlay(s, "pam-rom", s->w.ram, at, at, size, SEG_PRIORITY);
         mem_set_readonly(s->seg[n].ro, true);
-        s->seg[n].wo = overlay(s, "pam-write-only", s->rom, at - I440FX_SHADOW_BASE, at, size);
+        s->seg[n].wo = overlay(s, "pam-write-only", s->rom, at - I440FX_SHADOW_BASE, at, size,
+                                SEG_PRIORITY);
     }
-    s->smram = overlay(s, "smram-closed", s->w.pci_mem, SMRAM_ADDR, SMRAM_ADDR, SMRAM_SIZE);
+    s->smram = overlay(s, "smram-open", s->w.ram, SMRAM_ADDR, SMRAM_ADDR, SMRAM_SIZE, SMRAM_PRIORITY);
     memset(d->wmask + 0x50, 0xff, 0x50);
     d->wmask[PAM0] = 0x30;
     memset(d->wmask + PAM0 + 1, 0x33, PAM_COUNT - 1);
