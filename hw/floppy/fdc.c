@@ -119,6 +119,7 @@ static void host_move(Fdc *s)
     }
     bool tc = false;
     s->phase = PHASE_BUSY;
+    s->dma_wait = 0;
     s->data_pos += isa_dma_transfer(s->dma, DMA_CHANNEL, to_host(s), s->data + s->data_pos, s->data_len - s->data_pos, &tc);
     s->tc = tc;
     s->dma_wait = !tc && s->data_pos < s->data_len;
@@ -625,15 +626,16 @@ static const MemOps fdc_dir_ops = { .read = fdc_dir_read, .write = fdc_ccr_write
 static bool medium_set(Fdc *s, unsigned n, BlockDev *blk, GError **err)
 {
     uint64_t size = blk ? blk_size(blk) : 0;
-    s->format[n] = 0;
+    unsigned format = 0;
     for (unsigned i = 0; i < ARRAY_LEN(formats); i++)
         if (formats[i].size == size)
-            s->format[n] = i;
-    if (blk && size > formats[s->format[n]].size) {
+            format = i;
+    if (blk && size > formats[format].size) {
         g_set_error(err, RHEA_ERROR, ERR_RUN, "%s: %" G_GUINT64_FORMAT " bytes are too many for a floppy disk (1440, 2880, "
                     "1200, 720 or 360 KiB)", blk_path(blk), size);
         return false;
     }
+    s->format[n] = format;
     s->blk[n] = blk ? blk_ref(blk) : NULL;
     s->changed[n] = 1;
     return true;
@@ -739,6 +741,8 @@ bool fdc_change(Device *fdc, unsigned n, BlockDev *blk, GError **err)
         blk_drain(old);
     if (!medium_set(s, n, blk, err))
         return false;
+    if (s->op && s->drive == n)          /* a command was waiting for the host: its medium is gone */
+        finish(s, ST0_ABNORMAL | ST0_NR, ST1_MA, 0);
     blk_unref(old);
     return true;
 }
