@@ -27,7 +27,8 @@ enum {
     TLB_SIZE = 1 << TLB_BITS,
     TLB_MODES = 4,                       /* an arch uses up to four privilege/addressing modes */
     ENV_REGS = 28,
-    ENV_SPILLS = 64,
+    ENV_SPILLS = 128,
+    ENV_VSPILLS = 64,
     JC_BITS = 14,
     JC_SIZE = 1 << JC_BITS,
     JC_SALT_SHIFT = 48,
@@ -73,7 +74,7 @@ typedef struct TcgScratch {
     uint32_t vec_live;                   /* the C code in progress runs with guest vectors in host registers */
     uint32_t host_mxcsr;                 /* what C code runs with */
     uint64_t spill[ENV_SPILLS];
-    uint64_t spill_v[8][2] __attribute__((aligned(16)));
+    uint64_t spill_v[ENV_VSPILLS][2] __attribute__((aligned(16)));
     uint64_t vtmp_save[4][2] __attribute__((aligned(16)));
     uint64_t vec_arg[4][2] __attribute__((aligned(16)));  /* operands of a vector op done by C; [3] is its result */
     /* counters, printed by -d stats and `info jit` */

@@ -107,7 +107,7 @@ static void unary(Cg *c, const IrOp *o, uint32_t op, IrVal v, int imm)
     imm_byte(c, imm);
 }
 
-static uint32_t row_op(const IrOp *o) { return x86_ops[o->op]->op[o->x & 3]; }
+static uint32_t row_op(const IrOp *o) { return host_ops[o->op]->op[o->x & 3]; }
 static int op_imm(const IrOp *o) { return (int)vec_imm(o->x); }
 
 static void emit_ab(Cg *c, const IrOp *o)
@@ -263,7 +263,7 @@ static void emit_vfcvt(Cg *c, const IrOp *o)
 
 static void emit_widen(Cg *c, const IrOp *o)
 {
-    uint32_t op = x86_ops[o->op]->op[0] + vec_kind(o->x);
+    uint32_t op = host_ops[o->op]->op[0] + vec_kind(o->x);
     have(op) ? unary(c, o, op, o->a, NO_IMM) : emit_by_c(c, o);
 }
 
@@ -354,7 +354,7 @@ static void emit_vsha(Cg *c, const IrOp *o)
 #define P3A(x, need) (OP_66 | OP_0F3A | (x) | (need))
 #define ALL(op) { op, op, op, op }                       /* the kind does not matter */
 #define FP(x) { N0(x), P(x), F3(x), F2(x) }
-#define ROW(name, emitter, ...) const HostOp x86_##name = { emitter, __VA_ARGS__ };
+#define ROW(name, emitter, ...) const HostOp host_op_##name = { emitter, __VA_ARGS__ };
 
 /*  name      emitter         opcode for kind 0, 1, 2, 3 */
 ROW(vand,     emit_ab,        { N0(0x54), P(0x54), P(0xdb), P(0xdb) })

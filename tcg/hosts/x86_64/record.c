@@ -1,0 +1,172 @@
+/* Fault records: where guest registers are at each place where generated code
+ * may leave by an exception.
+ *
+ * A record is
+ *     u32 key       offset in the block: return address of the call; one byte into a div
+ *     u16 size      of the record
+ *     u8  n         entries
+ *     u64 pc        of the guest instruction
+ *     n entries     u8 guest register, u8 place, then by place:
+ *                       0..15     nothing: that host register
+ *                       PLACE_OFF u32: offset from TcgEnv (spill slot or another home)
+ *                       PLACE_IMM u64
+ * Entries with PLACE_FIRST added are applied before the others are read: they
+ * correct the saved copy of a pinned register.
+ */
+#include "tcg/hosts/x86_64/cg.h"
+
+enum { PLACE_OFF = 0x20, PLACE_IMM = 0x21, PLACE_FIRST = 0x80, REC_HEAD = 15 };
+
+static void put_bytes(Cg *c, const void *p, unsigned n)
+{
+    if (c->nrec + n > c->rec_cap) {
+        c->rec_cap = MAX(2 * c->rec_cap, 4096u);
+        c->rec = g_realloc(c->rec, c->rec_cap);
+    }
+    memcpy(c->rec + c->nrec, p, n);
+    c->nrec += n;
+}
+
+static void put_entry(Cg *c, unsigned guest, unsigned place, const void *payload, unsigned n)
+{
+    uint8_t b[2] = { (uint8_t)guest, (uint8_t)place };
+    put_bytes(c, b, 2);
+    put_bytes(c, payload, n);
+}
+
+static void put_home(Cg *c, unsigned r)
+{
+    RaLoc l = ra_loc(&c->ra, c->ra.cur[r]);
+    switch (l.kind) {
+    case RA_REG:
+        put_entry(c, r, (unsigned)l.reg, NULL, 0);
+        break;
+    case RA_ENV:
+        put_entry(c, r, PLACE_OFF, &l.off, 4);
+        break;
+    case RA_CONST:
+        put_entry(c, r, PLACE_IMM, &l.imm, 8);
+        break;
+    case RA_LAZY:
+        g_assert_not_reached();
+    }
+}
+
+unsigned cg_record(Cg *c, const uint8_t guest[2], const int tmp[2])
+{
+    const Ra *ra = &c->ra;
+    unsigned at = c->nrec, n = 0, pc_reg = c->u->arch->pc_reg;
+    uint8_t head[REC_HEAD] = { 0 };
+    put_bytes(c, head, REC_HEAD);
+    for (int i = 0; guest && i < 2; i++) {
+        if (guest[i] != RA_NONE) {
+            put_entry(c, guest[i], PLACE_FIRST | (unsigned)tmp[i], NULL, 0);
+            n++;
+        }
+    }
+    for (unsigned w = 0; w < IR_MAX_REGS / 64; w++) {
+        for (uint64_t m = ra->stale[w]; m; m &= m - 1) {
+            unsigned r = w * 64 + (unsigned)__builtin_ctzll(m);
+            if (r != pc_reg && ra->pend_end[r] >= ra->i) {
+                put_home(c, r);
+                n++;
+            }
+        }
+    }
+    uint16_t size = (uint16_t)(c->nrec - at);
+    memcpy(c->rec + at + 4, &size, 2);
+    c->rec[at + 6] = (uint8_t)n;
+    if (c->insn < c->u->ninsns) {
+        memcpy(c->rec + at + 7, &c->u->insns[c->insn].pc, 8);
+    }
+    return at;
+}
+
+void cg_record_at(Cg *c, unsigned record, const uint8_t *rx)
+{
+    uint32_t key = (uint32_t)(rx - c->e.rx);
+    memcpy(c->rec + record, &key, 4);
+}
+
+void cg_records_done(Cg *c)
+{
+    c->b->records = g_memdup2(c->rec, c->nrec);
+    c->b->nrecords = c->nrec;
+}
+
+static const uint8_t *record_find(const Block *b, uint32_t key)
+{
+    for (const uint8_t *p = b->records, *end = p + b->nrecords; p < end;) {
+        uint32_t k;
+        uint16_t size;
+        memcpy(&k, p, 4);
+        memcpy(&size, p + 4, 2);
+        if (k == key) {
+            return p;
+        }
+        p += size;
+    }
+    return NULL;
+}
+
+/* The content of a host register when C was called: thunks save temporaries to tmp_save, pinned registers to homes. */
+static uint64_t saved_reg(const HostState *hs, TcgEnv *env, unsigned h)
+{
+    if (h >= R11 && h <= R13) {
+        return env_scratch(env)->tmp_save[h - R11];
+    }
+    return *(uint64_t *)((char *)env + hs->map.arch->regs[hs->map.guest[BANK_INT][h]].offset);
+}
+
+static unsigned payload(unsigned place)
+{
+    return place == PLACE_OFF ? 4 : place == PLACE_IMM ? 8 : 0;
+}
+
+static uint64_t entry_value(const HostState *hs, TcgEnv *env, unsigned place, const uint8_t *p)
+{
+    uint64_t imm;
+    uint32_t off;
+    switch (place) {
+    case PLACE_IMM:
+        memcpy(&imm, p, 8);
+        return imm;
+    case PLACE_OFF:
+        memcpy(&off, p, 4);
+        return *(uint64_t *)((char *)env + off);
+    default:
+        return saved_reg(hs, env, place);
+    }
+}
+
+void tcg_sync(TcgCtx *ctx, TcgEnv *env)
+{
+    TcgScratch *s = env_scratch(env);
+    if (ctx->interp || !s->site) {
+        return;
+    }
+    const HostState *hs = ctx->host;
+    const Block *b = code_find(ctx->buf, s->site);
+    const uint8_t *r = b ? record_find(b, (uint32_t)(s->site - (uintptr_t)b->code)) : NULL;
+    s->site = 0;
+    if (!r) {
+        return;
+    }
+    uint64_t val[IR_MAX_REGS];
+    unsigned n = r[6];
+    const uint8_t *p = r + REC_HEAD;
+    for (unsigned i = 0; i < n; i++) {   /* all sources are read before a home is written */
+        unsigned place = p[1];
+        val[i] = entry_value(hs, env, place & ~(unsigned)PLACE_FIRST, p + 2);
+        if (place & PLACE_FIRST) {
+            *(uint64_t *)((char *)env + hs->map.arch->regs[p[0]].offset) = val[i];
+        }
+        p += 2 + payload(place);
+    }
+    p = r + REC_HEAD;
+    for (unsigned i = 0; i < n; i++) {
+        *(uint64_t *)((char *)env + hs->map.arch->regs[p[0]].offset) = val[i];
+        p += 2 + payload(p[1]);
+    }
+    memcpy((char *)env + hs->map.arch->regs[hs->map.arch->pc_reg].offset, r + 7, 8);
+}
