@@ -62,15 +62,16 @@ const BlockDriver *block_driver_find(const char *name)
     return NULL;
 }
 
-BlockNode *block_node_open(const BlockDriver *drv, const char *path, BlockNode *file_take, bool readonly, bool removable,
+BlockNode *block_node_open(const BlockDriver *drv, const BlockOpenOptions *o, BlockNode *file_take, bool readonly,
                            GError **err)
 {
     BlockNode *n = g_new0(BlockNode, 1);
     n->drv = drv;
-    n->path = g_strdup(path);
+    n->path = g_strdup(o->path);
     n->file = file_take;
     n->readonly = readonly;
-    n->removable = removable;
+    n->removable = o->removable;
+    n->force_share = o->force_share;
     if (drv->open(n, err))
         return n;
     n->drv = NULL;
@@ -166,16 +167,16 @@ static BlockNode *chain_open(const BlockOpenOptions *o, GError **err)
     if (o->format && !(fmt = format_by_name(o->format, err)))
         return NULL;
     bool file_ro = o->readonly || o->snapshot;
-    BlockNode *n = block_node_open(block_driver_find("file"), o->path, NULL, file_ro, o->removable, err);
+    BlockNode *n = block_node_open(block_driver_find("file"), o, NULL, file_ro, err);
     if (!n)
         return NULL;
     if (!fmt && !(fmt = format_probe(o->path, n, err))) {
         block_node_close(n);
         return NULL;
     }
-    n = block_node_open(fmt, o->path, n, file_ro, o->removable, err);
+    n = block_node_open(fmt, o, n, file_ro, err);
     if (n && o->snapshot && !o->readonly)
-        n = block_node_open(block_driver_find("snapshot"), o->path, n, false, o->removable, err);
+        n = block_node_open(block_driver_find("snapshot"), o, n, false, err);
     return n;
 }
 

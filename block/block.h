@@ -17,6 +17,7 @@ typedef struct BlockOpenOptions {
     bool readonly;
     bool snapshot;                       /* writes go to a temporary file that is thrown away */
     bool removable;
+    bool force_share;                    /* no locks: only to look at an image that is in use */
 } BlockOpenOptions;
 
 /* Opens and locks the image (shared for readers, exclusive for a writer; the error names the holder's pid and

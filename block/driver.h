@@ -31,6 +31,7 @@ struct BlockNode {
     char *path;
     bool readonly;
     bool removable;                      /* a CD or floppy medium */
+    bool force_share;                    /* takes no locks */
     uint64_t size;                       /* bytes */
     void *state;                         /* the driver's own */
 };
@@ -40,13 +41,17 @@ enum { BLOCK_SECTOR = 512 };
 extern const BlockDriver *const block_drivers[];         /* NULL-terminated, in drivers.def order */
 const BlockDriver *block_driver_find(const char *name);
 
-/* Takes file; path is copied. NULL (file closed too) on error. */
-BlockNode *block_node_open(const BlockDriver *drv, const char *path, BlockNode *file_take, bool readonly, bool removable,
+/* Path and flags come from o (copied), but readonly overrides.  Takes file.  NULL (file closed too) on error. */
+BlockNode *block_node_open(const BlockDriver *drv, const BlockOpenOptions *o, BlockNode *file_take, bool readonly,
                            GError **err);
 void block_node_close(BlockNode *n);
 
 /* Who has `path` open with a lock (pids and command lines), for error texts; caller frees. "" if nobody is found. */
 char *file_lock_holders(const char *path);
+/* How the room of a new image is got: only its length, reserved on the host, or written with zeroes. */
+typedef enum FilePrealloc { PREALLOC_OFF, PREALLOC_FALLOC, PREALLOC_FULL } FilePrealloc;
+/* Makes (or empties and resizes) a file of that size; refuses one that is in use. */
+bool file_create(const char *path, uint64_t size, FilePrealloc prealloc, GError **err);
 /* Bytes the file really occupies on the host's disk. */
 uint64_t file_allocated(const char *path);
 

@@ -123,6 +123,8 @@ static int locks_take(int fd, bool readonly)
 
 static bool file_lock(BlockNode *n, int fd, GError **err)
 {
+    if (n->force_share)
+        return true;
     int ret = locks_take(fd, n->readonly);
     if (ret < 0) {
         report_warn("%s: this file system cannot lock (%s): take care that nothing else uses the image", n->path,
@@ -235,6 +237,55 @@ static int file_write(BlockNode *n, uint64_t off, const void *buf, uint64_t len)
 static int file_flush(BlockNode *n)
 {
     return fdatasync(file_fd(n)) ? -errno : 0;
+}
+
+/* ---- creation ---- */
+
+static int write_zeroes(int fd, uint64_t size)
+{
+    static const uint8_t zeroes[1 << 20];
+    for (uint64_t off = 0; off < size;) {
+        ssize_t r = pwrite(fd, zeroes, MIN(sizeof zeroes, size - off), (off_t)off);
+        if (r < 0 && errno == EINTR)
+            continue;
+        if (r <= 0)
+            return r ? -errno : -ENOSPC;
+        off += (uint64_t)r;
+    }
+    return 0;
+}
+
+static int set_size(int fd, uint64_t size, FilePrealloc prealloc)
+{
+    if (ftruncate(fd, 0) || ftruncate(fd, (off_t)size))
+        return -errno;
+    if (prealloc == PREALLOC_FALLOC && size)
+        return -posix_fallocate(fd, 0, (off_t)size);
+    return prealloc == PREALLOC_FULL ? write_zeroes(fd, size) : 0;
+}
+
+bool file_create(const char *path, uint64_t size, FilePrealloc prealloc, GError **err)
+{
+    BlockNode n = { .path = (char *)path };
+    struct stat st;
+    bool existed = !stat(path, &st);
+    if (existed && !kind_check(&n, &st, err))
+        return false;
+    int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0644);
+    if (fd < 0) {
+        g_set_error(err, RHEA_ERROR, ERR_RUN, "%s: %s", path, g_strerror(errno));
+        return false;
+    }
+    bool ok = file_lock(&n, fd, err);
+    int ret = ok ? set_size(fd, size, prealloc) : 0;
+    if (ret < 0) {
+        g_set_error(err, RHEA_ERROR, ERR_RUN, "%s: cannot make it %" G_GUINT64_FORMAT " bytes long: %s", path, size,
+                    g_strerror(-ret));
+        if (!existed)
+            unlink(path);
+    }
+    close(fd);
+    return ok && !ret;
 }
 
 uint64_t file_allocated(const char *path)
