@@ -288,6 +288,17 @@ void chr_free_all(void)
         chr_free(all->pdata[all->len - 1]);
 }
 
+bool chr_ready_all(GError **err)
+{
+    for (guint i = 0; all && i < all->len; i++) {
+        Chardev *c = all->pdata[i];
+        if (c->ready && !c->ready(c, err))
+            return false;
+        c->ready = NULL;
+    }
+    return true;
+}
+
 Chardev *chr_find(const char *id)
 {
     for (guint i = 0; all && i < all->len; i++)

@@ -37,6 +37,7 @@ struct Chardev {
     size_t (*write)(Chardev *c, const uint8_t *buf, size_t len);         /* instead of out_fd */
     void (*accept)(Chardev *c);          /* instead of watching in_fd */
     void (*fronted)(Chardev *c);         /* the front end came or went */
+    bool (*ready)(Chardev *c, GError **err);             /* the machine was built: what open() put off (creating files) */
 };
 
 #define CHARDEV(name) extern const ChrDriver chr_##name;
@@ -75,6 +76,8 @@ void chr_help(GString *out);
 void chr_print(GString *out);            /* info chardev */
 void chr_foreach(void (*fn)(Chardev *c, void *opaque), void *opaque);
 void chr_free_all(void);
+/* The machine was built and will run: back ends do what they put off until nothing else can fail. */
+bool chr_ready_all(GError **err);
 /* Writes out what is buffered, waiting at most ms. */
 void chr_flush(Chardev *c, int ms);
 

@@ -26,24 +26,53 @@ static const char *need(const Opts *o, const char *key, GError **err)
     return v;
 }
 
-/* ---- file ---- */
+/* ---- file: checked at once, created or emptied only when the machine stands ---- */
+
+typedef struct FileChr { char *path; bool append; } FileChr;
+
+static bool may_write(const char *path, GError **err)
+{
+    g_autofree char *dir = g_path_get_dirname(path);
+    bool there = g_file_test(path, G_FILE_TEST_EXISTS), is_dir = g_file_test(path, G_FILE_TEST_IS_DIR);
+    if (!is_dir && access(there ? path : dir, W_OK) == 0)
+        return true;
+    g_set_error(err, RHEA_ERROR, ERR_RUN, "%s: %s", path, g_strerror(is_dir ? EISDIR : errno));
+    return false;
+}
+
+static bool file_ready(Chardev *c, GError **err)
+{
+    const FileChr *f = c->priv;
+    int fd = open_fd(f->path, O_WRONLY | O_CREAT | (f->append ? O_APPEND : O_TRUNC), err);
+    if (fd >= 0)
+        chr_connected(c, -1, fd);
+    return fd >= 0;
+}
 
 static bool file_open(Chardev *c, const Opts *o, GError **err)
 {
     const char *path = need(o, "path", err);
-    bool append = false;
-    if (!path || !opts_bool(o, "append", &append, err))
+    FileChr f = { 0 };
+    if (!path || !opts_bool(o, "append", &f.append, err) || !may_write(path, err))
         return false;
-    int fd = open_fd(path, O_WRONLY | O_CREAT | (append ? O_APPEND : O_TRUNC), err);
-    if (fd < 0)
-        return false;
+    f.path = g_strdup(path);
+    c->priv = g_memdup2(&f, sizeof f);
+    c->ready = file_ready;
     chr_set_desc(c, "file:%s", path);
-    chr_connected(c, -1, fd);
     return true;
 }
 
+static void file_close(Chardev *c)
+{
+    FileChr *f = c->priv;
+    if (f)
+        g_free(f->path);
+    g_free(f);
+}
+
 static const char *const file_keys[] = { "path", "append", NULL };
-const ChrDriver chr_file = { .name = "file", .doc = "output to a file", .keys = file_keys, .open = file_open };
+const ChrDriver chr_file = { .name = "file", .doc = "output to a file", .keys = file_keys, .open = file_open,
+                            .close = file_close };
 
 /* ---- pipe: PATH.in and PATH.out, or PATH for both ---- */
 

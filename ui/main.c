@@ -131,7 +131,7 @@ static void speak(const Options *o, const AccelChoice *accel)
                     "-nographic puts the serial port here");
 }
 
-static int run_machine_to_end(const Options *o, Machine *m, int ready_fd)
+static int run_machine_to_end(const Options *o, const AccelChoice *accel, Machine *m, int ready_fd)
 {
     GError *err = NULL;
     int status;
@@ -140,8 +140,9 @@ static int run_machine_to_end(const Options *o, Machine *m, int ready_fd)
     m->no_shutdown = o->no_shutdown;
     loop_add_clock(m->clock);
     watch_signals(run);
-    if (!start_monitors(run, o, &err) || (o->pidfile && !write_pidfile(o->pidfile, &err)))
+    if (!start_monitors(run, o, &err) || (o->pidfile && !write_pidfile(o->pidfile, &err)) || !chr_ready_all(&err))
         return fail(err);
+    speak(o, accel);
     daemon_ready(ready_fd);
     if (!o->stopped)
         run_cont(run, NULL);
@@ -185,8 +186,7 @@ int main(int argc, char **argv)
     Machine *m = machine_new(o.machine, &o.cfg, &err);
     if (!m)
         return chr_free_all(), fail(err);
-    speak(&o, &accel);
-    int status = run_machine_to_end(&o, m, ready_fd);
+    int status = run_machine_to_end(&o, &accel, m, ready_fd);
     machine_unlock();
     machine_free(m);
     machine_lock();
