@@ -7,11 +7,15 @@
  * the folded unit, with some registers known to be constants; that after
  * ir_dead; and both kinds on the host back end.  The unit's text has to parse
  * to itself.  A failure prints the seed (--count 1 --seed S runs it again) and
- * the shortest beginning of the unit that still fails.
+ * the unit without the steps that it fails without.
  */
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include "tcg/fold.h"
 #include "tcg/vec.h"
@@ -324,12 +328,63 @@ static unsigned lane_x(Gen *g)
     return below(g, 16u >> log) << 8 | 8u << log;
 }
 
-static void step_vec(Gen *g)
+/* The rows of vops.def: allowed kinds (a bit each) and the largest imm. */
+#define E0 1
+#define E1 2
+#define E2 4
+#define E3 8
+static const struct { uint8_t op; uint16_t kinds; uint8_t max_imm; } vops[] = {
+    { IR_vand, E0, 0 }, { IR_vor, E0, 0 }, { IR_vxor, E0, 0 }, { IR_vandn, E0, 0 },
+    { IR_vadd, 15, 0 }, { IR_vsub, 15, 0 }, { IR_vadds, E0 | E1, 0 }, { IR_vaddus, E0 | E1, 0 }, { IR_vsubs, E0 | E1, 0 },
+    { IR_vsubus, E0 | E1, 0 }, { IR_vmullo, E1 | E2, 0 }, { IR_vmulhs, E1, 0 }, { IR_vmulhu, E1, 0 },
+    { IR_vmulhrs, E1, 0 }, { IR_vmul2u, E0, 0 }, { IR_vmul2s, E0, 0 }, { IR_vmadd, E0, 0 }, { IR_vmaddus, E0, 0 },
+    { IR_vsad, E0, 0 }, { IR_vmpsad, E0, 7 }, { IR_vavg, E0 | E1, 0 }, { IR_vmins, 7, 0 }, { IR_vminu, 7, 0 },
+    { IR_vmaxs, 7, 0 }, { IR_vmaxu, 7, 0 }, { IR_vcmpeq, 15, 0 }, { IR_vcmpgt, 15, 0 }, { IR_vabs, 7, 0 },
+    { IR_vsign, 7, 0 }, { IR_vhadd, E1 | E2, 0 }, { IR_vhadds, E1, 0 }, { IR_vhsub, E1 | E2, 0 }, { IR_vhsubs, E1, 0 },
+    { IR_vminpos, E0, 0 },
+    { IR_vshl, 14, 0 }, { IR_vshr, 14, 0 }, { IR_vsar, E1 | E2, 0 }, { IR_vshli, 14, 70 }, { IR_vshri, 14, 70 },
+    { IR_vsari, E1 | E2, 70 }, { IR_vshlv, E2 | E3, 0 }, { IR_vshrv, E2 | E3, 0 }, { IR_vsarv, E2, 0 },
+    { IR_vbshl, E0, 17 }, { IR_vbshr, E0, 17 },
+    { IR_vshufb, E0, 0 }, { IR_vshuf32, E0, 255 }, { IR_vshuflo, E0, 255 }, { IR_vshufhi, E0, 255 },
+    { IR_vshuf2, E2 | E3, 255 }, { IR_vpermil, E2 | E3, 0 }, { IR_vunpklo, 15, 0 }, { IR_vunpkhi, 15, 0 },
+    { IR_vpacks, E1 | E2, 0 }, { IR_vpackus, E1 | E2, 0 }, { IR_valign, E0, 33 }, { IR_vblendi, 14, 255 },
+    { IR_vblend, E0 | E2 | E3, 0 }, { IR_vinsertf, E0, 255 }, { IR_vdup, 15, 0 }, { IR_vwidens, 63, 0 },
+    { IR_vwidenu, 63, 0 }, { IR_vmovmsk, E0 | E2 | E3, 0 }, { IR_vtest, E0 | E2 | E3, 0 },
+    { IR_vfadd, 15, 0 }, { IR_vfsub, 15, 0 }, { IR_vfmul, 15, 0 }, { IR_vfdiv, 15, 0 }, { IR_vfmin, 15, 0 },
+    { IR_vfmax, 15, 0 }, { IR_vfsqrt, 15, 0 }, { IR_vfrcp, E0 | E2, 0 }, { IR_vfrsqrt, E0 | E2, 0 }, { IR_vfround, 15, 15 },
+    { IR_vfcmp, 15, 31 }, { IR_vfaddsub, E0 | E1, 0 }, { IR_vfhadd, E0 | E1, 0 }, { IR_vfhsub, E0 | E1, 0 },
+    { IR_vfdp, E0 | E1, 255 }, { IR_vfcmpi, E2 | E3, 1 }, { IR_vfma, 15, 0x25 }, { IR_vfcvt, (1 << VCVT_PH_PS) - 1, 0 },
+    { IR_vfromint, 0xcc, 0 }, { IR_vtoint, 0xcccc, 0 },
+    { IR_vaes, 63, 255 }, { IR_vclmul, E0, 0x11 }, { IR_vsha, 0x7f, 3 },
+};
+
+static void set_operand(Gen *g, IrOp *o, unsigned i, char type)
 {
-    static const uint8_t arith[] = { IR_vadd, IR_vsub, IR_vxor, IR_vand, IR_vcmpeq, IR_vunpklo };
-    static const uint8_t fp[] = { IR_vfadd, IR_vfsub, IR_vfmul, IR_vfdiv };
+    IrVal *const to[] = { &o->a, &o->b, &o->c, &o->f };
+    *to[i] = type == 'v' ? vec_operand(g) : int_operand(g);
+}
+
+static void step_vop(Gen *g)
+{
+    unsigned row = below(g, ARRAY_LEN(vops)), kind, imm;
+    do {
+        kind = below(g, 16);
+    } while (!(vops[row].kinds >> kind & 1));
+    do {
+        imm = below(g, vops[row].max_imm + 1u);
+    } while ((vops[row].op == IR_vfma && (imm & 15) > VFMA_NSUB) || (vops[row].op == IR_vclmul && (imm & ~0x11u)));
+    IrOp o = { .op = vops[row].op, .w = 128, .x = (uint16_t)VEC_X(kind, imm) };
+    const char *args = strchr(ir_op_info[o.op].sig, '=') + 1;
+    for (unsigned i = 0; args[i]; i++) {
+        set_operand(g, &o, i, args[i]);
+    }
+    append(g, o);
+}
+
+static void step_vmove(Gen *g)
+{
     IrOp o = { .w = 128 };
-    switch (below(g, 12)) {
+    switch (below(g, 8)) {
     case 0:
         o.op = IR_vzero;
         break;
@@ -358,44 +413,42 @@ static void step_vec(Gen *g)
         o.x = (uint16_t)(TOY_FIELD + 16 * below(g, TOY_NFIELDS / 2));
         o.a = o.op == IR_stev ? vec_operand(g) : IR_NONE;
         break;
-    case 6: case 7:
+    default:
         o.op = chance(g, 50) ? IR_ldv : IR_stv;
         o.a = addr_operand(g);
         o.x = (uint16_t)((2 + below(g, 3)) | below(g, 4) << IRM_MODE_SHIFT | (chance(g, 10) ? IRM_ALIGN : 0));
         o.b = o.op == IR_stv ? vec_operand(g) : IR_NONE;
-        break;
-    case 8:
-        o.op = fp[below(g, ARRAY_LEN(fp))];
-        o.x = (uint16_t)below(g, 4);
-        o.a = vec_operand(g);
-        o.b = vec_operand(g);
-        break;
-    default:
-        o.op = arith[below(g, ARRAY_LEN(arith))];
-        o.x = o.op == IR_vxor || o.op == IR_vand ? 0 : (uint16_t)below(g, 4);
-        o.a = vec_operand(g);
-        o.b = vec_operand(g);
     }
     append(g, o);
+}
+
+static void step_vec(Gen *g)
+{
+    if (chance(g, 50)) {
+        step_vop(g);
+    } else {
+        step_vmove(g);
+    }
     if (chance(g, 40)) {
         append(g, (IrOp){ .op = IR_putv, .w = 128, .x = (uint16_t)(TOY_V0 + below(g, TOY_NVEC)), .a = vec_operand(g) });
     }
 }
 
-static const struct { void (*step)(Gen *); unsigned weight; } steps[] = {
-    { step_int, 50 }, { step_put, 17 }, { step_mem, 9 }, { step_vec, 7 }, { step_br, 6 }, { step_field, 3 },
-    { step_call, 6 }, { step_div, 2 },
+/* weights: of most units, and of those that are mostly vectors */
+static const struct { void (*step)(Gen *); unsigned weight[2]; } steps[] = {
+    { step_int, { 50, 10 } }, { step_put, { 17, 8 } }, { step_mem, { 9, 4 } }, { step_vec, { 7, 68 } },
+    { step_br, { 6, 4 } }, { step_field, { 3, 2 } }, { step_call, { 6, 4 } }, { step_div, { 2, 0 } },
 };
 
-static void step(Gen *g)
+static void step(Gen *g, bool vectors)
 {
     unsigned n = below(g, 100);
     for (unsigned i = 0; i < ARRAY_LEN(steps); i++) {
-        if (n < steps[i].weight) {
+        if (n < steps[i].weight[vectors]) {
             steps[i].step(g);
             return;
         }
-        n -= steps[i].weight;
+        n -= steps[i].weight[vectors];
     }
 }
 
@@ -415,20 +468,26 @@ static void last_exit(Gen *g)
     }
 }
 
-/* The unit of a seed, cut off after some steps. */
-static IrUnit *generate(uint64_t seed, unsigned nsteps)
+/* Which steps of a unit to leave out, when a failure is made smaller. */
+typedef struct Skip { bool step[MAX_STEPS]; } Skip;
+
+/* The unit of a seed.  Each step draws from numbers of its own, so that the others stay what they are without it. */
+static IrUnit *generate(uint64_t seed, const Skip *skip)
 {
     Gen g = { .r = { seed }, .u = ir_unit_new(&toy_arch) };
-    unsigned all = 1 + below(&g, chance(&g, 80) ? 25 : MAX_STEPS);
-    Rng end = g.r;
+    unsigned all = 1 + below(&g, chance(&g, 80) ? 25 : MAX_STEPS - 1);
+    bool vectors = chance(&g, 20);
     ir_insn(g.u, 0x1000);
-    for (unsigned i = 0; i < MIN(all, nsteps) && g.u->nexits < 60; i++) {
-        step(&g);
-        if (chance(&g, 30)) {
-            ir_insn(g.u, 0x1000 + 4 * g.u->ninsns);
+    for (unsigned i = 0; i < all && g.u->nexits < 60; i++) {
+        g.r.s = (seed + 1) * 0x100000001b3 + i * 0x123456789;
+        if (!skip->step[i]) {
+            step(&g, vectors);
+            if (chance(&g, 30)) {
+                ir_insn(g.u, 0x1000 + 4 * g.u->ninsns);
+            }
         }
     }
-    g.r = end;
+    g.r.s = ~seed;
     last_exit(&g);
     return g.u;
 }
@@ -437,7 +496,13 @@ static IrUnit *generate(uint64_t seed, unsigned nsteps)
 
 static ToyMachine *interp, *host;
 static bool use_interp = true, verbose;
-static unsigned n_taken[8];              /* how the reference runs ended: by fault kind */
+
+/* Written by the process that runs the units, read by the one that started it. */
+typedef struct Shared {
+    unsigned done;                       /* units that passed since the start */
+    unsigned taken[8];                   /* how the reference runs ended: by fault kind */
+} Shared;
+static Shared *shared;
 
 static void show(const IrUnit *u, const char *how, const char *what)
 {
@@ -500,19 +565,19 @@ static bool text_is_stable(const IrUnit *u)
     return ok;
 }
 
-static bool check(uint64_t seed, unsigned nsteps)
+static bool check(uint64_t seed, const Skip *skip)
 {
     Rng r = { seed ^ 0x5555 };
     ToyState in;
     toy_random_state(&r, &in);
     in.exit_request = rng_below(&r, 5) == 0;
     in.fpcr |= rng_below(&r, 4) << 13 | (rng_below(&r, 4) ? 0 : 0x8040);
-    IrUnit *raw = generate(seed, nsteps);
+    IrUnit *raw = generate(seed, skip);
     ToyState want = in;
     bool ok = same(NULL, raw, raw, &in, &want, "raw") && text_is_stable(raw);
     if (ok) {
         toy_run(interp, raw, &want);
-        n_taken[want.fault % 8]++;
+        shared->taken[want.fault % 8]++;
         ok = same(host, raw, raw, &in, &want, "host, raw");
     }
     for (unsigned i = 0; ok && i < 2; i++) {
@@ -530,16 +595,77 @@ static bool check(uint64_t seed, unsigned nsteps)
     return ok;
 }
 
+/* check(), with a crash as a failure. */
+static bool check_apart(uint64_t seed, const Skip *skip)
+{
+    int status;
+    fflush(stdout);
+    pid_t pid = fork();
+    if (!pid) {
+        int quiet = verbose ? -1 : open("/dev/null", O_WRONLY);
+        dup2(quiet, 2);
+        dup2(quiet, 1);
+        bool ok = check(seed, skip);
+        fflush(stdout);
+        _exit(!ok);
+    }
+    waitpid(pid, &status, 0);
+    if (verbose && WIFSIGNALED(status)) {
+        printf("crashed with signal %d\n", WTERMSIG(status));
+        IrUnit *u = generate(seed, skip);
+        show(u, "the unit", "");
+        ir_unit_free(u);
+    }
+    return !status;
+}
+
+/* Leaves out every step without which it still fails, and shows the rest. */
 static void failed(uint64_t seed)
 {
-    unsigned n = 1;
-    while (n < MAX_STEPS && check(seed, n)) {
-        n++;
+    Skip skip = { { false } };
+    for (unsigned round = 0; round < 2; round++) {
+        for (unsigned i = MAX_STEPS; i-- > 0;) {
+            bool was = skip.step[i];
+            skip.step[i] = true;
+            if (!was && check_apart(seed, &skip)) {
+                skip.step[i] = false;
+            }
+        }
     }
-    printf("\nFAILED: --count 1 --seed %" G_GUINT64_FORMAT ", with %u steps:\n", seed, n);
+    printf("\nFAILED: --count 1 --seed %" G_GUINT64_FORMAT ", made smaller:\n", seed);
     verbose = true;
-    check(seed, n);
+    check_apart(seed, &skip);
     verbose = false;
+}
+
+/* Units from number `first` on until one fails or crashes. */
+static void run_some(uint64_t seed, unsigned first, unsigned count)
+{
+    fflush(stdout);
+    pid_t pid = fork();
+    if (!pid) {
+        for (unsigned i = first; i < count && check(seed + i, &(Skip){ { false } }); i++) {
+            shared->done = i + 1;
+        }
+        _exit(0);
+    }
+    waitpid(pid, NULL, 0);
+}
+
+/* Returns how many failed; five are enough. */
+static unsigned run_all(uint64_t seed, unsigned count)
+{
+    unsigned bad = 0;
+    shared = mmap(NULL, sizeof(*shared), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    while (shared->done < count && bad < 5) {
+        run_some(seed, shared->done, count);
+        if (shared->done < count) {
+            failed(seed + shared->done);
+            shared->done++;
+            bad++;
+        }
+    }
+    return bad;
 }
 
 int main(int argc, char **argv)
@@ -566,16 +692,10 @@ int main(int argc, char **argv)
         fprintf(stderr, "test_fuzz_ir: %s\n", err->message);
         return 2;
     }
-    unsigned bad = 0;
-    for (int i = 0; i < count && bad < 5; i++) {
-        if (!check((uint64_t)seed + (unsigned)i, MAX_STEPS)) {
-            failed((uint64_t)seed + (unsigned)i);
-            bad++;
-        }
-    }
+    unsigned bad = run_all((uint64_t)seed, (unsigned)count);
     printf("%u passed, %u failed (left by an exit %u, faults: load %u store %u align %u arith %u helper %u)\n",
-           bad < 5 ? (unsigned)count - bad : 0, bad, n_taken[0], n_taken[1], n_taken[2], n_taken[3], n_taken[4],
-           n_taken[5]);
+           shared->done - bad, bad, shared->taken[0], shared->taken[1], shared->taken[2], shared->taken[3], shared->taken[4],
+           shared->taken[5]);
     toy_free(interp);
     if (host) {
         toy_free(host);

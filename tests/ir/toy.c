@@ -566,6 +566,27 @@ uint64_t rng_edge(Rng *r)
     }
 }
 
+/* Half of a vector: floats at their edges, bytes at theirs, or anything. */
+static uint64_t rng_lanes(Rng *r)
+{
+    static const uint32_t f32[] = {
+        0, 0x80000000, 0x3f800000, 0xbf800000, 0x7f800000, 0xff800000, 0x7fc00000, 0xffc01234, 0x7f800001, 0x00000001,
+        0x807fffff, 0x00800000, 0x7f7fffff, 0x3f000000, 0x40490fdb, 0x4f000000, 0xcf000000, 0x5f000000, 0x42c80000,
+    };
+    static const uint64_t f64[] = {
+        0, 0x8000000000000000, 0x3ff0000000000000, 0xbfe0000000000000, 0x7ff0000000000000, 0xfff0000000000000,
+        0x7ff8000000000000, 0xfff8000000001234, 0x7ff0000000000001, 1, 0x800fffffffffffff, 0x0010000000000000,
+        0x7fefffffffffffff, 0x400921fb54442d18, 0x41e0000000000000, 0xc3e0000000000000, 0x43e0000000000000,
+        0x47efffffffffffff, 0x3690000000000000,
+    };
+    switch (rng_below(r, 4)) {
+    case 0: return f64[rng_below(r, ARRAY_LEN(f64))];
+    case 1: return (uint64_t)f32[rng_below(r, ARRAY_LEN(f32))] << 32 | f32[rng_below(r, ARRAY_LEN(f32))];
+    case 2: return rng_next(r);
+    default: return rng_edge(r);
+    }
+}
+
 void toy_random_state(Rng *r, ToyState *s)
 {
     memset(s, 0, sizeof(*s));
@@ -576,8 +597,8 @@ void toy_random_state(Rng *r, ToyState *s)
         s->regs[i] = TOY_MEM + rng_below(r, TOY_MEM_SIZE);
     }
     for (unsigned i = 0; i < TOY_NVEC; i++) {
-        s->vecs[i].u64[0] = rng_edge(r);
-        s->vecs[i].u64[1] = rng_edge(r);
+        s->vecs[i].u64[0] = rng_lanes(r);
+        s->vecs[i].u64[1] = rng_lanes(r);
     }
     for (unsigned i = 0; i < TOY_NFIELDS; i++) {
         s->fields[i] = rng_edge(r);
