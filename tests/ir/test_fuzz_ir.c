@@ -364,6 +364,14 @@ static void set_operand(Gen *g, IrOp *o, unsigned i, char type)
     *to[i] = type == 'v' ? vec_operand(g) : int_operand(g);
 }
 
+static bool imm_exists(unsigned op, unsigned kind, unsigned imm)
+{
+    if (op == IR_vfma) {                 /* alternating signs only where there are several elements */
+        return (imm & 15) <= VFMA_NSUB && (kind < VF_SS || (imm & 15) >= VFMA_ADD);
+    }
+    return op != IR_vclmul || !(imm & ~0x11u);
+}
+
 static void step_vop(Gen *g)
 {
     unsigned row = below(g, ARRAY_LEN(vops)), kind, imm;
@@ -372,7 +380,7 @@ static void step_vop(Gen *g)
     } while (!(vops[row].kinds >> kind & 1));
     do {
         imm = below(g, vops[row].max_imm + 1u);
-    } while ((vops[row].op == IR_vfma && (imm & 15) > VFMA_NSUB) || (vops[row].op == IR_vclmul && (imm & ~0x11u)));
+    } while (!imm_exists(vops[row].op, kind, imm));
     IrOp o = { .op = vops[row].op, .w = 128, .x = (uint16_t)VEC_X(kind, imm) };
     const char *args = strchr(ir_op_info[o.op].sig, '=') + 1;
     for (unsigned i = 0; args[i]; i++) {
