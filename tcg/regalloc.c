@@ -669,7 +669,7 @@ void ra_put(Ra *ra, unsigned r, IrVal v)
     }
 }
 
-/* ---- calls that write guest registers ---- */
+/* ---- calls that write guest registers: temporaries and spill slots survive, nothing else does ---- */
 
 void ra_before_write(Ra *ra)
 {
@@ -686,11 +686,9 @@ void ra_before_write(Ra *ra)
     for (unsigned r = 0; r < ra->map->arch->nregs; r++) {
         IrVal v = ra->mem[r];
         const RaVal *rv = &ra->val[v];
-        if (v && rv->home == r + 1 && needed(ra, v, ra->i + 1) && !rv->slot && !rv->regs) {
-            int bank = bank_of(ra, v), h = ra_tmp(ra, bank);
-            host_ra_load(ra, bank, h, ra->map->arch->regs[r].offset);
-            ra_bind(ra, v, h);
-            ra->locked[bank] &= (uint16_t)~(1u << h);
+        int bank = bank_of(ra, v);
+        if (v && rv->home == r + 1 && needed(ra, v, ra->i + 1) && !rv->slot && !(rv->regs & ra->map->temps[bank])) {
+            copy_mem(ra, bank, slot_new(ra, bank, v), ra->map->arch->regs[r].offset);
         }
     }
 }

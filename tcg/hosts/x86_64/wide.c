@@ -272,12 +272,12 @@ static void emit_call(Cg *c, const IrOp *o)
     const IrHelper *h = &c->u->arch->helpers[o->x];
     unsigned record = 0;
     cg_flags_lost(c);
+    store_args(c, (IrVal[4]){ o->a, o->b, o->c, o->f });
     if (h->flags & IRH_WRITE) {
         ra_before_write(&c->ra);
     } else if (h->flags & IRH_READ) {
         ra_flush_all(&c->ra, NULL);
     }
-    store_args(c, (IrVal[4]){ o->a, o->b, o->c, o->f });
     if (!(h->flags & IRH_PURE)) {
         record = cg_record(c, NULL, NULL);
     }
