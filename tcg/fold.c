@@ -541,6 +541,7 @@ static IrVal fold_deposit(Fold *f)
         return ir_const(u, ir_eval(IR_deposit, f->w, o->x, f->ia, f->ib, 0, 0));
     }
     if (!pos && ir_low_part(u, o->a, len) == o->b) {
+        f->bs = IR_NONE;                 /* o->b stands for the low part of b0 alone */
         return same(f, o->a);
     }
     uint64_t hole = ir_ones(len) << pos;
