@@ -75,7 +75,7 @@ typedef struct TcgScratch {
     uint32_t host_mxcsr;                 /* what C code runs with */
     uint64_t spill[ENV_SPILLS];
     uint64_t spill_v[ENV_VSPILLS][2] __attribute__((aligned(16)));
-    uint64_t vtmp_save[4][2] __attribute__((aligned(16)));
+    uint64_t vtmp_save[6][2] __attribute__((aligned(16)));
     uint64_t vec_arg[4][2] __attribute__((aligned(16)));  /* operands of a vector op done by C; [3] is its result */
     /* counters, printed by -d stats and `info jit` */
     uint64_t n_lookup, n_jc_miss, n_tlb_miss, n_tlb_refill, n_chain, n_loop_exits, n_helper;

@@ -14,7 +14,7 @@
  *   rbp             env + ENV_BIAS
  *   rax rcx rdx rbx r14 r15 rsi rdi r8 r9 r10   guest INT registers of heat 0..10
  *   r11 r12 r13     temporaries
- *   xmm0..xmm12     guest VEC registers of heat 0..12;  xmm13..15 temporaries
+ *   xmm0..xmm11     guest VEC registers of heat 0..11;  xmm12..15 temporaries (three operands and a result)
  *   rsp             16-byte aligned in a block, so that a thunk (entered by call) sees it 8 off
  *
  * How to write an op.  Every op has a row `const HostOp host_op_NAME` (the table in host.c names them all, so that a
@@ -30,7 +30,7 @@
  *         if (d != a) ...move...            d may be the register of any operand that dies here: read before writing
  *     }
  *
- * There are three temporaries in each bank: an op may lock at most three
+ * There are three INT and four VEC temporaries: an op may lock at most as many
  * values that are not in pinned registers (results included).
  * Whatever changes the host's flags must call cg_flags_lost().
  */

@@ -53,7 +53,7 @@ static void detect(HostFeat *f)
 /* ---- registers ---- */
 
 static const uint8_t int_pins[] = { RAX, RCX, RDX, RBX, R14, R15, RSI, RDI, R8, R9, R10 };
-enum { VEC_PINS = 13 };
+enum { VEC_PINS = 12 };
 
 static void make_map(RaMap *m, const IrArch *arch)
 {
@@ -70,7 +70,7 @@ static void make_map(RaMap *m, const IrArch *arch)
         }
     }
     m->temps[BANK_INT] = 1 << R11 | 1 << R12 | 1 << R13;
-    m->temps[BANK_VEC] = 7 << VEC_PINS;
+    m->temps[BANK_VEC] = 15 << VEC_PINS;
     m->nslots[BANK_INT] = ENV_SPILLS;
     m->nslots[BANK_VEC] = ENV_VSPILLS;
     m->slot_off[BANK_INT] = ENV_SCRATCH + offsetof(TcgScratch, spill);
@@ -78,7 +78,7 @@ static void make_map(RaMap *m, const IrArch *arch)
     m->slot_size[BANK_INT] = 8;
     m->slot_size[BANK_VEC] = 16;
     m->lend_off[BANK_INT] = ENV_SCRATCH + offsetof(TcgScratch, tmp_save[5]);
-    m->lend_off[BANK_VEC] = ENV_SCRATCH + offsetof(TcgScratch, vtmp_save[3]);
+    m->lend_off[BANK_VEC] = ENV_SCRATCH + offsetof(TcgScratch, vtmp_save[5]);
 }
 
 /* ---- SIGFPE: a div in generated code ---- */
@@ -195,7 +195,7 @@ RHEA_GPR_ONLY void host_abandon(TcgCtx *ctx, TcgEnv *env)
         __asm__ volatile("movups %%xmm" #n ", (%0)" : : \
                          "r"((char *)env + m->arch->regs[m->guest[BANK_VEC][n]].offset) : "memory"); \
     }
-    SAVE(0) SAVE(1) SAVE(2) SAVE(3) SAVE(4) SAVE(5) SAVE(6) SAVE(7) SAVE(8) SAVE(9) SAVE(10) SAVE(11) SAVE(12)
+    SAVE(0) SAVE(1) SAVE(2) SAVE(3) SAVE(4) SAVE(5) SAVE(6) SAVE(7) SAVE(8) SAVE(9) SAVE(10) SAVE(11)
 #undef SAVE
     __asm__ volatile("stmxcsr %0\n\tldmxcsr %1" : "=m"(env->fpcr) : "m"(s->host_mxcsr));
 }

@@ -36,7 +36,7 @@ static Rm rm_unlocked(Cg *c, IrVal v)
 
 static Rm cg_late(Cg *c, IrVal v, Rm m, int d)
 {
-    if (is_reg(m) && (m.reg == d || !(c->ra.map->temps[BANK_INT] >> m.reg & 1))) {
+    if (is_reg(m) && (m.reg == d || cg_is_const(c, v) || !(c->ra.map->temps[BANK_INT] >> m.reg & 1))) {
         return m;
     }
     RaLoc l = ra_loc(&c->ra, v);
@@ -482,12 +482,13 @@ static void shift_const(Cg *c, const IrOp *o, int k, unsigned n)
 static void shift_cl(Cg *c, const IrOp *o, int k)
 {
     Emit *e = &c->e;
-    Rm b = cg_rm(c, o->b), a = rm_unlocked(c, o->a);
-    bool in_place = rm_is(b, RCX);
+    bool imm = cg_is_const(c, o->a), in_place;
+    Rm b = cg_rm(c, o->b), a = imm ? rm_reg(-1) : rm_unlocked(c, o->a);
+    in_place = rm_is(b, RCX);
     int d = cg_def(c, o->d, a.reg);
     int t = d == RCX || rm_is(b, d) ? cg_tmp(c, BANK_INT) : d, s = in_place ? -1 : cg_tmp(c, BANK_INT);
     b = cg_again(c, o->b, b);
-    a = cg_late(c, o->a, a, d);
+    a = imm ? a : cg_late(c, o->a, a, d);
     cg_flags_lost(c);
     if (!in_place) {
         x_mov_rr(e, 64, s, RCX);
@@ -496,7 +497,11 @@ static void shift_cl(Cg *c, const IrOp *o, int k)
         }
         x_mov(e, 32, RCX, b);
     }
-    move(c, o->w, t, a);
+    if (imm) {
+        x_movi(e, t, cg_imm(c, o->a));
+    } else {
+        move(c, o->w, t, a);
+    }
     x_shift_cl(e, k, o->w, t);
     if (!in_place && d != RCX) {
         x_mov_rr(e, 64, RCX, s);

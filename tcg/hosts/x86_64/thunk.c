@@ -90,7 +90,7 @@ static void vec_moves(const Thunks *t, uint32_t op, bool temps)
         if (r != RA_NONE) {
             m = rm_env(t->hs->map.arch->regs[r].offset);
         } else if (temps && t->hs->map.temps[BANK_VEC] >> h & 1) {
-            m = vtmp_save(h - 13);
+            m = vtmp_save(h - 12);
         } else {
             continue;
         }
