@@ -2,8 +2,8 @@
  * register as a whole.  See cc.h for the classes.
  *
  * Flags the manuals leave undefined follow AMD's Zen family, which tests/diff
- * compares with: shifts leave AF clear; multiplications set SF, ZF, PF from
- * nothing but keep them as computed here.
+ * compares with (shifts set AF; OF of longer shifts), or where that would need
+ * the old flags, Intel's processors (multiplication, LZCNT, TZCNT).
  *
  * Source: Intel SDM volume 1 section 3.4.3, volume 2 instruction pages. */
 #include "cpu/x86/cc.h"
@@ -65,7 +65,7 @@ static RHEA_GPR_ONLY uint64_t cc_shift(CcClass class, uint64_t r, uint64_t src, 
         cf = src & 1;
         of = 0;
     }
-    return cc_zsp(r, bits) | cf | cc_bit(of, FL_OF);
+    return cc_zsp(r, bits) | FL_AF | cf | cc_bit(of, FL_OF);
 }
 
 static RHEA_GPR_ONLY uint64_t cc_plain(CcClass class, uint64_t r, uint64_t src, uint64_t src2, unsigned bits)
@@ -82,10 +82,11 @@ static RHEA_GPR_ONLY uint64_t cc_plain(CcClass class, uint64_t r, uint64_t src, 
     case CCC_INC: return cc_zsp(r, bits) | (src & 1) | cc_bit((r & 15) == 0, FL_AF) | cc_bit(r == min, FL_OF);
     case CCC_DEC: return cc_zsp(r, bits) | (src & 1) | cc_bit((r & 15) == 15, FL_AF) | cc_bit(r == min - 1, FL_OF);
     case CCC_MUL: return cc_zsp(r, bits) | cc_bit(src, FL_CF | FL_OF);
-    case CCC_BLSR: return (cc_zsp(r, bits) & ~(uint64_t)FL_PF) | cc_bit(src == 0, FL_CF);
-    case CCC_BLSI: return (cc_zsp(r, bits) & ~(uint64_t)FL_PF) | cc_bit(src != 0, FL_CF);
-    case CCC_BZHI: return (cc_zsp(r, bits) & ~(uint64_t)FL_PF) | cc_bit(src != 0, FL_CF);
+    case CCC_BLSR: return cc_zsp(r, bits) | cc_bit(src == 0, FL_CF);
+    case CCC_BLSI: return cc_zsp(r, bits) | cc_bit(src != 0, FL_CF);
+    case CCC_BZHI: return cc_zsp(r, bits) | cc_bit(src != 0, FL_CF);
     case CCC_ZCNT: return cc_bit(r == 0, FL_ZF) | cc_bit(src == 0, FL_CF);
+    case CCC_SCAN: return cc_bit(src == 0, FL_ZF) | cc_parity(r);
     default: return cc_shift(class, r, src, bits);
     }
 }

@@ -21,6 +21,7 @@
  *   BLSI     result           operand                    -        CF = operand != 0
  *   BZHI     result           not 0: CF                  -
  *   ZCNT     result           operand                    -        CF = operand == 0 (TZCNT, LZCNT)
+ *   SCAN     result           operand                    -        ZF = operand == 0 (BSF, BSR)
  *
  * With CC_CFX added to CC_OP the carry flag alone is src2 (0, 1) instead (BT,
  * STC, ...); never with ADC and SBB, which use src2.
@@ -35,7 +36,7 @@
 
 typedef enum CcClass {
     CCC_EFLAGS, CCC_ADD, CCC_ADC, CCC_SUB, CCC_CMP, CCC_SBB, CCC_LOGIC, CCC_INC, CCC_DEC, CCC_SHL, CCC_SHR, CCC_SAR,
-    CCC_MUL, CCC_BLSR, CCC_BLSI, CCC_BZHI, CCC_ZCNT,
+    CCC_MUL, CCC_BLSR, CCC_BLSI, CCC_BZHI, CCC_ZCNT, CCC_SCAN,
     CC_CLASSES,
 } CcClass;
 

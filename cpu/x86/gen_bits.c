@@ -150,7 +150,7 @@ static void rotate_carry(Xlat *x, X86Insn *in, bool left)
 {
     IrUnit *u = x->u;
     unsigned size = in->op[0].size, bits = size * 8;
-    Count c = carry_count(x, count_of(x, in, 1, size), bits);
+    Count given = count_of(x, in, 1, size), c = carry_count(x, given, bits);
     IrVal cf = x86_cc_cf(x), a = x86_zext(x, x86_rd_rmw(x, in, 0), size);
     IrVal n1 = count_minus_1(x, &c), inv = ir_sub(u, 32, k(x, bits), c.v), r, out;
     if (left) {
@@ -166,7 +166,7 @@ static void rotate_carry(Xlat *x, X86Insn *in, bool left)
     x86_wr(x, in, 0, r);
     out = ir_andi(u, 32, if_counted(x, &c, out, cf), 1);
     IrVal top = bit(x, r, bits - 1);
-    rotate_flags(x, &c, out, ir_xor(u, 32, top, left ? out : bit(x, r, bits - 2)));
+    rotate_flags(x, &given, out, ir_xor(u, 32, top, left ? out : bit(x, r, bits - 2)));
 }
 
 void gen_rcl(Xlat *x, X86Insn *in) { rotate_carry(x, in, true); }
@@ -269,10 +269,10 @@ static void bit_scan(Xlat *x, X86Insn *in, bool reverse)
     else
         r = ir_ctz(u, w, a);
     const X86Opnd *d = &in->op[0];
+    x86_cc_set(x, cc_op(CCC_SCAN, size), r, a, IR_NONE, IR_NONE);
     if (size == 2)
         r = ir_deposit(u, 64, ir_get(u, d->reg), r, 0, 16);
     ir_put(u, d->reg, ir_sel(u, w, IRC_NE, a, k(x, 0), r, ir_get(u, d->reg)));
-    x86_cc_set(x, cc_op(CCC_LOGIC, size), a, IR_NONE, IR_NONE, IR_NONE);
 }
 
 void gen_bsf(Xlat *x, X86Insn *in) { bit_scan(x, in, false); }

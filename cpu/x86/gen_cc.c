@@ -149,7 +149,8 @@ static bool cond_cf(Xlat *x, Prod *p, X86Cond *c)
     case CCC_SUB: *c = cond(p->bits, IRC_LTU, p->a, p->b); return true;
     case CCC_ADC:
     case CCC_SBB: *c = cond(p->bits, IRC_LT, carry_word(x, p), k(x, 0)); return true;
-    case CCC_LOGIC: *c = cond_const(x, false); return true;
+    case CCC_LOGIC:
+    case CCC_SCAN: *c = cond_const(x, false); return true;
     case CCC_INC:
     case CCC_DEC: *c = cond(32, IRC_NE, p->b, k(x, 0)); return true;
     case CCC_SHL: *c = cond(p->bits, IRC_LT, p->b, k(x, 0)); return true;
@@ -180,6 +181,7 @@ static bool cond_of(Xlat *x, Prod *p, X86Cond *c)
     case CCC_BLSI:
     case CCC_BZHI:
     case CCC_ZCNT:
+    case CCC_SCAN:
     case CCC_SAR: *c = cond_const(x, false); return true;
     default: return false;
     }
@@ -191,6 +193,8 @@ static bool cond_zf(Xlat *x, Prod *p, X86Cond *c)
         *c = cond(p->bits, IRC_EQ, p->a, p->b);
     else if (p->class == CCC_LOGIC && p->a && p->b)
         *c = cond(p->bits, IRC_TSTZ, p->a, p->b);
+    else if (p->class == CCC_SCAN)
+        *c = cond(p->bits, IRC_EQ, p->b, k(x, 0));
     else
         *c = cond(p->bits, IRC_EQ, p->r, k(x, 0));
     return true;
@@ -198,7 +202,7 @@ static bool cond_zf(Xlat *x, Prod *p, X86Cond *c)
 
 static bool cond_sf(Xlat *x, Prod *p, X86Cond *c)
 {
-    if (p->class == CCC_ZCNT)
+    if (p->class == CCC_ZCNT || p->class == CCC_SCAN)
         *c = cond_const(x, false);
     else
         *c = cond(p->bits, IRC_LT, result(x, p), k(x, 0));
@@ -208,7 +212,7 @@ static bool cond_sf(Xlat *x, Prod *p, X86Cond *c)
 static bool cond_pf(Xlat *x, Prod *p, X86Cond *c)
 {
     IrUnit *u = x->u;
-    if (p->class >= CCC_BLSR) {
+    if (p->class == CCC_ZCNT) {
         *c = cond_const(x, false);
         return true;
     }

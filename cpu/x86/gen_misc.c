@@ -28,23 +28,38 @@ void gen_xadd(Xlat *x, X86Insn *in)
     x86_cc_set(x, cc_op(CCC_ADD, size), r, b, IR_NONE, a);
 }
 
-/* The destination is always written; the accumulator only if the comparison fails. */
+/* v put into the low part of the full register value */
+static IrVal merged(Xlat *x, IrVal full, IrVal v, unsigned size, bool high)
+{
+    return size < 4 ? ir_deposit(x->u, 64, full, v, high ? 8 : 0, size * 8) : v;
+}
+
+/* Either the destination or the accumulator is written, and the other left alone (all 64 bits of it); memory always
+ * is. */
+static void cmpxchg_reg(Xlat *x, X86Insn *in, IrVal a, IrVal acc, IrVal b)
+{
+    IrUnit *u = x->u;
+    const X86Opnd *o = &in->op[0];
+    IrVal old = ir_get(u, o->reg), yes = merged(x, old, b, o->size, o->high);
+    ir_put(u, o->reg, ir_sel(u, o->size * 8u, IRC_EQ, a, acc, yes, old));
+}
+
 void gen_cmpxchg(Xlat *x, X86Insn *in)
 {
     IrUnit *u = x->u;
     unsigned size = in->op[0].size, bits = size * 8;
-    IrVal b = x86_rd(x, in, 1), full = ir_get(u, X86_RAX), acc = x86_zext(x, full, size), a;
+    IrVal b = x86_rd(x, in, 1), acc = x86_get_gpr(x, X86_RAX, size, false), a;
     if (in->lock) {
         a = ir_cas(u, x86_w(size), x86_memop(x, size), x86_addr(x, in, size, true), acc, b);
     } else {
         a = x86_zext(x, x86_rd_rmw(x, in, 0), size);
-        x86_wr(x, in, 0, ir_sel(u, bits, IRC_EQ, a, acc, b, a));
+        if (in->op[0].loc == LOC_MEM)
+            x86_wr(x, in, 0, ir_sel(u, bits, IRC_EQ, a, acc, b, a));
+        else
+            cmpxchg_reg(x, in, a, acc, b);
     }
-    /* 8, 16 bits: merged into the register */
-    IrVal load = size < 4 ? ir_deposit(u, 64, full, a, 0, bits) : a;
-    bool self = in->op[0].loc == LOC_GPR && in->op[0].reg == X86_RAX && !in->op[0].high;
-    if (!self)
-        ir_put(u, X86_RAX, ir_sel(u, bits, IRC_EQ, a, acc, full, load));
+    IrVal full = ir_get(u, X86_RAX);
+    ir_put(u, X86_RAX, ir_sel(u, bits, IRC_EQ, a, acc, full, merged(x, full, a, size, false)));
     x86_cc_set(x, cc_op(CCC_CMP, size), acc, a, IR_NONE, IR_NONE);
 }
 

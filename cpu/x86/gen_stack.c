@@ -1,7 +1,6 @@
 /* PUSH, POP and their relatives, BOUND.
  *
- * SP is put after the last access that can fault.  Instructions with several
- * stores probe all places first, so a fault leaves memory untouched.
+ * SP is put after the last access that can fault.
  *
  * Source: Intel SDM volume 2; volume 1 chapter 6. */
 #include "cpu/x86/decode.h"
@@ -67,9 +66,6 @@ void gen_enter(Xlat *x, X86Insn *in)
     int64_t final = -(int64_t)(size * (level + 1) + in->imm);
     IrVal bp = ir_get(u, X86_RBP), frame = ir_addi(u, sp_w, ir_get(u, X86_RSP), -(uint64_t)size);
 
-    for (unsigned i = 0; i <= level; i++)
-        ir_probe(u, 32, x86_memop(x, size), x86_stack_addr(x, in, -(int64_t)(size * (i + 1)), size, true));
-    ir_probe(u, 32, x86_memop(x, size), x86_stack_addr(x, in, final, size, true));
     x86_st(x, x86_stack_addr(x, in, -(int64_t)size, size, true), size, bp);
     for (unsigned i = 1; i < level; i++) {
         IrVal off = x86_zext(x, ir_addi(u, sp_w, bp, -(uint64_t)(size * i)), sp_size);
@@ -78,6 +74,7 @@ void gen_enter(Xlat *x, X86Insn *in)
     }
     if (level)
         x86_st(x, x86_stack_addr(x, in, -(int64_t)(size * (level + 1)), size, true), size, frame);
+    ir_probe(u, 32, x86_memop(x, size), x86_stack_addr(x, in, final, size, true));
     x86_pop_done(x, in, final);
     x86_put_gpr(x, X86_RBP, size < sp_size ? size : sp_size, false, frame);
 }

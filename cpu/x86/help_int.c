@@ -25,36 +25,35 @@ RHEA_GPR_ONLY uint64_t x86_h_cc_all(TcgEnv *env, uint64_t op, uint64_t dst, uint
 
 /* ---- decimal: AX and flags in, AX | flags << 16 out ---- */
 
-static RHEA_GPR_ONLY uint64_t bcd_result(uint64_t ax, uint64_t cf, uint64_t af)
+/* al + by with all its flags; then CF and AF as given */
+static RHEA_GPR_ONLY uint64_t bcd_flags(unsigned al, unsigned by, bool cf, bool af)
 {
-    uint64_t zsp = cc_compute(cc_op(CCC_LOGIC, 1), ax, 0, 0);
-    return (ax & 0xffff) | (zsp | (cf ? FL_CF : 0) | (af ? FL_AF : 0)) << 16;
+    uint64_t fl = cc_compute(cc_op(CCC_ADD, 1), al + by, by, 0) & ~(uint64_t)(FL_CF | FL_AF);
+    return (fl | (cf ? FL_CF : 0) | (af ? FL_AF : 0)) << 16;
 }
 
 /* DAA, DAS; sign 1 or -1 */
 static RHEA_GPR_ONLY uint64_t decimal(uint64_t ax, uint64_t fl, int sign)
 {
-    unsigned al = ax & 0xff, r = al, cf = fl & FL_CF, out = 0;
-    bool af = (al & 15) > 9 || (fl & FL_AF);
+    unsigned al = ax & 0xff, by = 0;
+    bool cf = fl & FL_CF, af = (al & 15) > 9 || (fl & FL_AF), out = false;
     if (af) {
-        r += (unsigned)(6 * sign);
-        out = cf || (r & 0x100);
+        by = (unsigned)(6 * sign);
+        out = cf || ((al + by) & 0x100);
     }
     if (al > 0x99 || cf) {
-        r += (unsigned)(0x60 * sign);
-        out = 1;
+        by += (unsigned)(0x60 * sign);
+        out = true;
     }
-    return bcd_result((ax & 0xff00) | (r & 0xff), out, af);
+    return (ax & 0xff00) | ((al + by) & 0xff) | bcd_flags(al, by & 0xff, out, af);
 }
 
 /* AAA, AAS: AX changes as a whole */
 static RHEA_GPR_ONLY uint64_t ascii(uint64_t ax, uint64_t fl, int sign)
 {
     bool adjust = (ax & 15) > 9 || (fl & FL_AF);
-    if (adjust)
-        ax += (uint64_t)(sign * 0x106);
-    uint64_t zsp_of = bcd_result(ax & 0xff0f, adjust, adjust);
-    return zsp_of;
+    uint64_t r = adjust ? ax + (uint64_t)(sign * 0x106) : ax;
+    return (r & 0xff0f) | bcd_flags(ax & 0xff, adjust ? (unsigned)(6 * sign) & 0xff : 0, adjust, adjust);
 }
 
 RHEA_GPR_ONLY uint64_t x86_h_daa(TcgEnv *env, uint64_t ax, uint64_t fl, uint64_t c3, uint64_t f)

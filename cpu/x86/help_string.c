@@ -74,6 +74,8 @@ static void clip_segment(Piece *p, unsigned seg, uint64_t off)
 static uint8_t *piece_host(Piece *p, uint64_t linear, Access access)
 {
     uint64_t low = p->down ? linear - (p->n - 1) * p->size : linear;
+    if (p->down)                         /* a fault is that of the first element */
+        cpu_probe(&p->c->vcpu, linear, p->size, access, p->mode);
     return cpu_host(&p->c->vcpu, low, (unsigned)(p->n * p->size), access, p->mode);
 }
 

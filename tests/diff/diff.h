@@ -20,7 +20,7 @@
 #include <stdint.h>
 
 enum {
-    DIFF_CODE = 0x1000000, DIFF_DATA = 0x2000000, DIFF_TRAMP = 0x3000000,
+    DIFF_CODE = 0x1000000, DIFF_DATA = 0x2000000, DIFF_TRAMP = 0x6ffe7000,
     DIFF_PAGE = 4096, DIFF_RW = 2 * DIFF_PAGE, DIFF_DATA_SIZE = 3 * DIFF_PAGE,
     DIFF_CODE_MAX = 192, DIFF_INSNS = 16,
 };
@@ -70,6 +70,14 @@ void diff_fill(uint64_t seed, uint8_t *data, unsigned len);
 
 /* gen.c: makes a case of up to max instructions; only: a gen function's name, or NULL. */
 void diff_generate(DiffCase *c, uint64_t seed, unsigned mode, unsigned max, const char *only);
+
+/* fpstate.c: floating-point values; the x87 and vector registers, MXCSR and FCW to start with; the x87 part of a vcpu. */
+uint64_t diff_fp_value(Rng *r);
+void diff_fp_regs(Rng *r, DiffCase *c);
+struct X86Cpu;
+void diff_fp_load(struct X86Cpu *cpu, const DiffCase *c);
+void diff_fp_store(const struct X86Cpu *cpu, DiffRegs *d);
+void diff_fp_compare(const DiffCase *c, GString *s);
 
 /* native.c: n cases in memory that a child shares. */
 DiffCase *diff_cases(unsigned n);

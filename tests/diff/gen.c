@@ -33,7 +33,16 @@ static const char *const system_gens[] = {
 #undef V
 
 /* Flags that an instruction leaves undefined and processors disagree on, or that are not modelled. */
+enum { SZAP = FL_SF | FL_ZF | FL_AF | FL_PF };
 static const struct { const char *gen; uint64_t flags; } undefined[] = {
+    { "aaa", FL_OF | FL_SF | FL_ZF | FL_PF }, { "aas", FL_OF | FL_SF | FL_ZF | FL_PF },
+    { "bextr", FL_AF | FL_SF },
+    { "bsf", FL_CF | FL_OF | FL_SF | FL_AF | FL_PF },
+    { "bsr", FL_CF | FL_OF | FL_SF | FL_AF | FL_PF },
+    { "div", FL_CC }, { "idiv", FL_CC },
+    { "imul1", SZAP }, { "imul2", SZAP }, { "imul3", SZAP }, { "mul", SZAP },
+    { "lzcnt", FL_OF | FL_SF | FL_AF | FL_PF }, { "tzcnt", FL_OF | FL_SF | FL_AF | FL_PF },
+    { "shld", FL_AF }, { "shrd", FL_AF },
     { NULL, 0 }
 };
 
@@ -74,6 +83,16 @@ static bool usable(const X86Row *r, unsigned mode, const char *only)
     if (only)
         return !strcmp(r->name, only);
     return !listed(r->name, system_gens);
+}
+
+static bool exists(unsigned mode, const char *only)
+{
+    const X86Row *row;
+    for (unsigned m = 0; m < X86_MAPS; m++)
+        for (unsigned i = 0; (row = x86_row((X86Map)m, i)); i++)
+            if (usable(row, mode, only))
+                return true;
+    return false;
 }
 
 static const X86Row *pick_row(Rng *r, unsigned mode, const char *only, X86Map *map)
@@ -232,6 +251,8 @@ static void choose(Build *b)
         b->rex &= ~8u;
     if (mode != 64)
         b->rex = b->rex & 8;
+    if (!strncmp(b->row->name, "sh", 2) && strlen(b->row->name) == 4 && b->map == MAP_0F)
+        b->p66 = false;                  /* SHLD, SHRD of 16 bits by more than that: undefined */
     b->asize = mode == 64 ? (b->p67 ? 4 : 8) : b->p67 ? 2 : 4;
     bool d64 = mode == 64 && b->row->flags & (D64 | F64);
     b->osize = b->rex & 8 && mode == 64 ? 8 : b->p66 ? 2 : d64 ? 8 : 4;
@@ -339,13 +360,12 @@ static void make_regs(Rng *r, DiffCase *c)
     for (unsigned i = 0; i < 16; i++)
         for (unsigned k = 0; k < 4; k++)
             g->ymm[i][k] = c->mode == 32 && i >= 8 ? 0 : interesting(r);
-    memset(g->x87, 0, sizeof g->x87);
-    g->x87[0] = 0x7f, g->x87[1] = 3;     /* FCW 037f, empty */
-    memcpy(g->x87 + 28, "\xff\xff", 2);
+    diff_fp_regs(r, c);
 }
 
 static void note_row(DiffCase *c, const X86Row *row)
 {
+    c->undefined = 0;
     for (unsigned i = 0; undefined[i].gen; i++)
         if (!strcmp(undefined[i].gen, row->name))
             c->undefined |= undefined[i].flags;
@@ -362,6 +382,8 @@ void diff_generate(DiffCase *c, uint64_t seed, unsigned mode, unsigned max, cons
         rng_next(&r);
     memset(c, 0, sizeof *c);
     c->seed = seed;
+    if (only && !exists(mode, only))
+        mode = 96 - mode;
     c->mode = mode;
     make_regs(&r, c);
     unsigned n = 1 + rng_below(&r, max);
@@ -376,6 +398,12 @@ void diff_generate(DiffCase *c, uint64_t seed, unsigned mode, unsigned max, cons
         make(&b);
         note_row(c, b.row);
         c->ninsns = i + 1;
+        if (c->undefined && rng_percent(&r, 70)) {
+            put(&b, 0xc838, 2);          /* cmp al, cl: no later instruction may read what is undefined */
+            c->undefined = 0;
+        } else if (c->undefined) {
+            n = i;
+        }
         if (patch) {                     /* a branch skips exactly this instruction */
             uint64_t d = (uint64_t)(b.p - start);
             memcpy(patch, &d, (unsigned)patch_size);

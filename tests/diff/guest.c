@@ -150,6 +150,7 @@ static void load_state(DiffGuest *g, const DiffCase *c)
     X86R(cpu, X86_RIP) = DIFF_CODE;
     X86R(cpu, X86_GS_BASE) = c->regs.gs_base;
     x86_set_mxcsr(cpu, c->regs.mxcsr);
+    diff_fp_load(cpu, c);
 }
 
 static void store_state(DiffGuest *g, DiffCase *c)
@@ -164,6 +165,7 @@ static void store_state(DiffGuest *g, DiffCase *c)
     d->regs.rip = X86R(cpu, X86_RIP);
     d->regs.flags = x86_get_eflags(cpu);
     d->regs.mxcsr = x86_get_mxcsr(cpu);
+    diff_fp_store(cpu, &d->regs);
     d->vector = g->fault.kind;
     d->error = g->fault.has_code ? g->fault.code : 0;
     d->cr2 = g->fault.kind == EX_PF ? g->fault.addr : 0;

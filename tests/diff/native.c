@@ -30,6 +30,8 @@ void diff_fill(uint64_t seed, uint8_t *data, unsigned len)
         uint64_t v = rng_next(&r);
         if (i % 64 == 0)
             v = (uint64_t)(int64_t)(int8_t)v;
+        else if (i % 16 == 0)
+            v = diff_fp_value(&r);
         memcpy(data + i, &v, 8);
     }
 }
