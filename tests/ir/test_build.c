@@ -60,6 +60,9 @@ static const struct { const char *in, *out; } rows[] = {
     { "a = get r0\n b = zext.64 a bits=32\n c = get r2\n d = add.32 b, c\n put r1, d",
       "a = get r0\n c = get r2\n d = add.32 a, c\n put r1, d" },
     { "a = get r0\n b = zext.64 a bits=8\n c = get r2\n st.32 [c], b size=1", "a = get r0\n c = get r2\n st.32 [c], a size=1" },
+    { "a = get r0\n b = zext.64 a bits=16\n c = deposit.64 a, b pos=0 len=8\n put r1, c", "a = get r0\n put r1, a" },
+    { "a = get r0\n y = get r1\n d = deposit.64 a, y pos=0 len=16\n z = deposit.64 y, a pos=0 len=16\n"
+      "e = deposit.64 d, z pos=0 len=16\n put r2, e", "a = get r0\n put r2, a" },
     /* but not through what a register holds */
     { "a = get r0\n b = mov.32 a\n put r1, b\n c = get r2\n d = add.32 c, b\n put r2, d",
       "a = get r0\n b = mov.32 a\n put r1, b\n c = get r2\n d = add.32 c, b\n put r2, d" },

@@ -170,6 +170,21 @@ static IrVal compared_to(Gen *g, IrVal a)
     return chance(g, 10) ? a : int_operand(g);
 }
 
+/* A value that shares bits with a. */
+static IrVal relative_of(Gen *g, IrVal a)
+{
+    static const uint8_t ops[] = { IR_mov, IR_zext, IR_sext, IR_deposit, IR_extract, IR_and, IR_neg, IR_not };
+    IrOp o = { .op = ops[below(g, ARRAY_LEN(ops))], .w = chance(g, 50) ? 32 : 64, .a = a };
+    o.x = (uint16_t)some_x(g, o.op, o.w);
+    if (o.op == IR_deposit) {
+        o.a = int_operand(g);
+        o.b = a;
+    } else if (o.op == IR_and) {
+        o.b = konst(g, ir_ones(8u << below(g, 4)));
+    }
+    return append(g, o);
+}
+
 static void step_int(Gen *g)
 {
     static const uint8_t foldable[] = { IR_zext, IR_sext, IR_extract, IR_deposit, IR_and, IR_or, IR_add, IR_shl, IR_shr,
@@ -188,7 +203,8 @@ static void step_int(Gen *g)
     const char *args = strchr(ir_op_info[op].sig, '=') + 1;
     size_t n = strlen(args);
     if (n > 1) {
-        o.b = chance(g, 8) ? o.a : chance(g, 20) ? konst(g, below(g, 70)) : int_operand(g);
+        o.b = chance(g, 8) ? o.a : chance(g, 20) ? konst(g, below(g, 70)) : chance(g, 12) ? relative_of(g, o.a)
+                                                                                          : int_operand(g);
     }
     if (op == IR_setc || op == IR_sel) {
         o.b = compared_to(g, o.a);
