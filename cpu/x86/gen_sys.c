@@ -224,7 +224,7 @@ static void load_table(Xlat *x, X86Insn *in, unsigned base_off, unsigned limit_o
     IrVal base = x86_ld(x, ir_addi(x->u, n == 8 ? 64 : 32, a, 2), n);
 
     if (n == 8) {
-        x86_raise_if(x, 64, IRC_NE, ir_sext(x->u, 64, 48, base), base, EX_GP, true, 0);
+        x86_raise_if(x, 64, IRC_NE, ir_sari(x->u, 64, ir_shli(x->u, 64, base, 16), 16), base, EX_GP, true, 0);
     } else if (in->osize == 2) {
         base = ir_andi(x->u, 32, base, 0xffffff);
     }
