@@ -234,6 +234,11 @@ bool ra_dies(const Ra *ra, IrVal v)
     return !needed(ra, v, ra->i + 1);
 }
 
+bool ra_waits(const Ra *ra, IrVal v)
+{
+    return pending(ra, v, ra->i);
+}
+
 bool ra_reusable(const Ra *ra, int bank, int h)
 {
     IrVal v = ra->in_reg[bank][h];

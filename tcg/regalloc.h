@@ -103,6 +103,8 @@ int ra_tmp_in(Ra *ra, int bank, uint16_t mask);
 void ra_take(Ra *ra, int bank, int h);
 /* Is v of no use after this op? */
 bool ra_dies(const Ra *ra, IrVal v);
+/* Does a stale home wait for v that this op's fault record would have to name? */
+bool ra_waits(const Ra *ra, IrVal v);
 /* A temporary whose only value dies in this op, so that it may be overwritten. */
 bool ra_reusable(const Ra *ra, int bank, int h);
 

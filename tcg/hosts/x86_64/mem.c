@@ -134,9 +134,11 @@ void host_ra_lazy(Ra *ra, int dst, IrVal v)
 
 /* ---- the check ---- */
 
-static bool takable(const Cg *c, const Part *p)
+/* Can T0 be this part's own register?  A part of a computed address must not be in the fault record. */
+static bool takable(const Cg *c, const Part *p, bool computed)
 {
-    return in_reg(p) && !(c->ra.locked[BANK_INT] >> p->loc.reg & 1) && ra_reusable(&c->ra, BANK_INT, p->loc.reg);
+    return in_reg(p) && !(c->ra.locked[BANK_INT] >> p->loc.reg & 1) && ra_reusable(&c->ra, BANK_INT, p->loc.reg) &&
+           !(computed && ra_waits(&c->ra, p->v));
 }
 
 /* An access in two steps.  mem_begin takes T0 and T1 and makes the fault record; registers that the access needs must be
@@ -151,12 +153,13 @@ static Access mem_begin(Cg *c, const IrOp *o, int tlb_kind, int thunk)
 {
     Access m = { .x = { .w = 64, .b.none = true } };
     cg_flags_lost(c);
-    if (ra_loc(&c->ra, o->a).kind == RA_LAZY) {
+    bool computed = ra_loc(&c->ra, o->a).kind == RA_LAZY;
+    if (computed) {
         m.x = addr_of_lazy(c, o->a);
     } else {
         m.x.a = part(c, o->a);
     }
-    int t0 = takable(c, &m.x.a) ? m.x.a.loc.reg : takable(c, &m.x.b) ? m.x.b.loc.reg : -1;
+    int t0 = takable(c, &m.x.a, computed) ? m.x.a.loc.reg : takable(c, &m.x.b, computed) ? m.x.b.loc.reg : -1;
     unsigned record = 0;
     if (t0 >= 0) {                       /* the address is dead after this op, but a home may wait for it: record first */
         c->ra.locked[BANK_INT] |= (uint16_t)(1u << t0);

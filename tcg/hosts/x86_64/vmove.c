@@ -38,7 +38,6 @@ void cg_vop(Cg *c, uint32_t op, int d, int a, Rm b)
         x_vex(&c->e, op, d, a, b);
         return;
     }
-    g_assert(d == a || !rm_is(b, d));
     cg_vmov(c, d, a);
     x_op(&c->e, op, d, b);
 }
