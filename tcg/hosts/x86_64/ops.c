@@ -581,7 +581,16 @@ static void emit_sext(Cg *c, const IrOp *o)
 {
     Rm a = cg_rm(c, o->a);
     int d = cg_def(c, o->d, a.reg);
-    x_movsx(&c->e, o->x, o->w, d, cg_again(c, o->a, a));
+    if (o->x == 8 || o->x == 16 || o->x == 32) {
+        x_movsx(&c->e, o->x, o->w, d, cg_again(c, o->a, a));
+        return;
+    }
+    x_mov(&c->e, 64, d, cg_again(c, o->a, a));
+    cg_flags_lost(c);
+    x_shifti(&c->e, X_SHL, 64, d, 64 - o->x);
+    x_shifti(&c->e, X_SAR, 64, d, 64 - o->x);
+    if (o->w == 32)
+        x_movzx(&c->e, 32, d, rm_reg(d));
 }
 
 static void keep_low(Cg *c, int d, unsigned len)
