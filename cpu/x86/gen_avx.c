@@ -106,24 +106,29 @@ void gen_vfma(Xlat *x, X86Insn *in)
                                       VFMA_NADD, VFMA_NADD, VFMA_NSUB, VFMA_NSUB };
     unsigned nh = simd_halves(in, 0);
     unsigned imm = VFMA_X((in->opcode >> 4) - 9u, sign[in->opcode & 15]);
-    IrVal v[2];
+    SimdHalf s[2];
     for (unsigned h = 0; h < nh; h++) {
         IrVal c = simd_rd(x, in, 2, h), b = simd_rd(x, in, 1, h);
-        v[h] = simd_op(x, IR_vfma, VEC_X(in->row->arg, imm), simd_rd(x, in, 0, h), b, c);
+        s[h] = (SimdHalf) { VEC_X(in->row->arg, imm), simd_rd(x, in, 0, h), b, c, IR_NONE };
     }
-    simd_wr(x, in, 0, nh, v);
+    simd_ops(x, IR_vfma, nh, s);
+    simd_wr(x, in, 0, nh, (IrVal[2]) { s[0].d, s[nh - 1].d });
 }
 
 /* VCVTPS2PH: half the size of the source, to memory or a register */
 void gen_vcvtps2ph(Xlat *x, X86Insn *in)
 {
     unsigned nh = simd_halves(in, 1);
-    IrVal v = IR_NONE;
-    for (unsigned h = 0; h < nh; h++) {
-        IrVal s = simd_rd(x, in, 1, h);
-        IrVal r = simd_op(x, IR_vfcvt, VEC_X(VCVT_PS_PH, in->imm & 7), s, s, IR_NONE);
-        v = h ? ir_v(x->u, IR_vunpklo, VE_64, v, r) : r;
+    SimdHalf s[2];
+    if (in->op[0].loc == LOC_MEM) {      /* a fault comes before the flags */
+        ir_probe(x->u, 64, x86_memop(x, nh * 8), x86_addr(x, in, nh * 8, true));
     }
+    for (unsigned h = 0; h < nh; h++) {
+        IrVal a = simd_rd(x, in, 1, h);
+        s[h] = (SimdHalf) { VEC_X(VCVT_PS_PH, in->imm & 7), a, a, IR_NONE, IR_NONE };
+    }
+    simd_ops(x, IR_vfcvt, nh, s);
+    IrVal v = nh == 2 ? ir_v(x->u, IR_vunpklo, VE_64, s[0].d, s[1].d) : s[0].d;
     if (in->op[0].loc == LOC_MEM) {
         ir_stv(x->u, x86_memop(x, nh * 8), x86_addr(x, in, nh * 8, true), v);
     } else {

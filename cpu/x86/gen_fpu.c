@@ -55,10 +55,17 @@ static void note_pointers(Xlat *x, X86Insn *in)
     }
 }
 
+/* the FSW that a store's helper found */
+static void commit_fsw(Xlat *x)
+{
+    ir_ste(x->u, 16, offsetof(X86Cpu, fpu.fsw), ir_lde(x->u, 16, simd_vtmp(2) + 8));
+}
+
 /* a store: goes on to the next instruction if the helper says that nothing may be stored */
 static void stop_if_blocked(Xlat *x, X86Insn *in)
 {
     if (checked(x)) {
+        commit_fsw(x);
         IrExit e = { .kind = IRX_DIRECT, .pc = in->next_eip };
         IrVal blocked = ir_lde(x->u, 64, simd_vtmp(2));
         ir_br(x->u, 64, IRC_NE, blocked, num(x, 0), ir_exit_new(x->u, e));
@@ -113,6 +120,8 @@ static void finish_store(Xlat *x, X86Insn *in, IrVal addr, unsigned size, IrVal 
     x86_st(x, addr, size, v);
     if (pop) {
         x86_call0(x, X86H_fpop);
+    } else {
+        commit_fsw(x);
     }
 }
 
@@ -150,9 +159,9 @@ static void mem_store80(Xlat *x, X86Insn *in, X86Helper h)
     IrVal lo = x86_call0(x, h), hi = ir_lde(x->u, 64, simd_vtmp(3));
     note_pointers(x, in);
     stop_if_blocked(x, in);
-    ir_probe(x->u, 64, x86_memop(x, 2), high);
-    x86_st(x, addr, 8, lo);
+    ir_probe(x->u, 64, x86_memop(x, 8), addr);
     x86_st(x, high, 2, hi);
+    x86_st(x, addr, 8, lo);
     x86_call0(x, X86H_fpop);
 }
 

@@ -61,6 +61,12 @@ IrVal simd_ld(Xlat *x, X86Insn *in, unsigned total, unsigned off, unsigned size,
     return ir_ldv(x->u, x86_memop(x, size) | (align ? IRM_ALIGN : 0), addr);
 }
 
+/* Legacy forms of 16 bytes want alignment; the SHA instructions do not fault for it on AMD processors. */
+static bool aligned_form(const X86Insn *in, unsigned size)
+{
+    return size == 16 && !in->vex && simd_irop(in) != IR_vsha;
+}
+
 IrVal simd_rd(Xlat *x, X86Insn *in, unsigned n, unsigned h)
 {
     const X86Opnd *o = &in->op[n];
@@ -70,7 +76,7 @@ IrVal simd_rd(Xlat *x, X86Insn *in, unsigned n, unsigned h)
     case LOC_MMX:
         return ir_v(x->u, IR_vfromi, 64, ir_lde(x->u, 64, (unsigned)offsetof(X86Cpu, fpu.st[o->reg].mant)), IR_NONE);
     default:
-        return simd_ld(x, in, o->size, h * 16, o->size < 16 ? o->size : 16, o->size == 16 && !in->vex);
+        return simd_ld(x, in, o->size, h * 16, o->size < 16 ? o->size : 16, aligned_form(in, o->size));
     }
 }
 
@@ -100,11 +106,11 @@ static bool has_imm(const X86Insn *in)
 
 /* ---- the op ---- */
 
-static void check_exceptions(Xlat *x, IrOpcode op, unsigned xx, IrVal a, IrVal b, IrVal c)
+/* more: another half follows, whose flags count as well */
+static void check_exceptions(Xlat *x, IrOpcode op, const SimdHalf *s, bool first, bool more)
 {
-    const char *sig = ir_op_info[op].sig;
-    IrVal v[3] = { a, b, c }, i = IR_NONE;
-    const char *t = strchr(sig, '=') + 1;
+    const char *t = strchr(ir_op_info[op].sig, '=') + 1;
+    IrVal v[3] = { s->a, s->b, s->c }, i = ir_const(x->u, 0);
     for (unsigned n = 0; t[n]; n++) {
         if (t[n] == 'v') {
             ir_stev(x->u, simd_vtmp(n), v[n]);
@@ -112,15 +118,33 @@ static void check_exceptions(Xlat *x, IrOpcode op, unsigned xx, IrVal a, IrVal b
             i = v[n];
         }
     }
-    x86_call2(x, X86H_sse_check, ir_const(x->u, op | xx << 16), i ? i : ir_const(x->u, 0));
+    x86_call3(x, X86H_sse_check, ir_const(x->u, op | s->x << 16), i, ir_const(x->u, first | more << 1));
+}
+
+void simd_ops(Xlat *x, IrOpcode op, unsigned nh, SimdHalf *v)
+{
+    if (x->key.flags & HF_SSE_EXC && !(ir_op_info[op].flags & IRF_PURE)) {
+        for (unsigned h = 0; h < nh; h++) {
+            check_exceptions(x, op, &v[h], h == 0, h + 1 < nh);
+        }
+    }
+    for (unsigned h = 0; h < nh; h++) {
+        v[h].d = ir_emit(x->u, op, 128, v[h].x, v[h].a, v[h].b, v[h].c, IR_NONE);
+    }
 }
 
 IrVal simd_op(Xlat *x, IrOpcode op, unsigned xx, IrVal a, IrVal b, IrVal c)
 {
-    if (x->key.flags & HF_SSE_EXC && !(ir_op_info[op].flags & IRF_PURE)) {
-        check_exceptions(x, op, xx, a, b, c);
-    }
-    return ir_emit(x->u, op, 128, xx, a, b, c, IR_NONE);
+    SimdHalf s = { xx, a, b, c, IR_NONE };
+    simd_ops(x, op, 1, &s);
+    return s.d;
+}
+
+/* the same into operand 0 */
+static void ops_wr(Xlat *x, X86Insn *in, IrOpcode op, unsigned nh, SimdHalf *s)
+{
+    simd_ops(x, op, nh, s);
+    simd_wr(x, in, 0, nh, (IrVal[2]) { s[0].d, s[nh - 1].d });
 }
 
 static unsigned op_x(const X86Insn *in, unsigned h)
@@ -135,35 +159,36 @@ void gen_vop(Xlat *x, X86Insn *in)
 {
     unsigned nh = simd_halves(in, 0), first = in->vex ? 1 : 0;
     IrOpcode op = simd_irop(in);
-    IrVal c = op == IR_vsha ? ir_get(x->u, X86_XMM0) : IR_NONE, v[2];
+    IrVal c = op == IR_vsha ? ir_get(x->u, X86_XMM0) : IR_NONE;
+    SimdHalf s[2];
     for (unsigned h = 0; h < nh; h++) {
         IrVal b = simd_rd(x, in, first + 1, h);
-        v[h] = simd_op(x, op, op_x(in, h), simd_rd(x, in, first, h), b, c);
+        s[h] = (SimdHalf) { op_x(in, h), simd_rd(x, in, first, h), b, c, IR_NONE };
     }
-    simd_wr(x, in, 0, nh, v);
+    ops_wr(x, in, op, nh, s);
 }
 
 /* d = op a */
 void gen_vop1(Xlat *x, X86Insn *in)
 {
     unsigned nh = simd_halves(in, 0);
-    IrVal v[2];
+    SimdHalf s[2];
     for (unsigned h = 0; h < nh; h++) {
-        v[h] = simd_op(x, simd_irop(in), op_x(in, h), simd_rd(x, in, 1, h), IR_NONE, IR_NONE);
+        s[h] = (SimdHalf) { op_x(in, h), simd_rd(x, in, 1, h), IR_NONE, IR_NONE, IR_NONE };
     }
-    simd_wr(x, in, 0, nh, v);
+    ops_wr(x, in, simd_irop(in), nh, s);
 }
 
 /* d = op b, of the IR ops that take a too but ignore it */
 void gen_vopb(Xlat *x, X86Insn *in)
 {
     unsigned nh = simd_halves(in, 0);
-    IrVal v[2];
+    SimdHalf s[2];
     for (unsigned h = 0; h < nh; h++) {
         IrVal b = simd_rd(x, in, 1, h);
-        v[h] = simd_op(x, simd_irop(in), op_x(in, h), b, b, IR_NONE);
+        s[h] = (SimdHalf) { op_x(in, h), b, b, IR_NONE, IR_NONE };
     }
-    simd_wr(x, in, 0, nh, v);
+    ops_wr(x, in, simd_irop(in), nh, s);
 }
 
 /* MOVSHDUP, MOVSLDUP: a fixed shuffle, arg is its immediate */
@@ -234,17 +259,17 @@ static bool cvt_narrows(unsigned kind)
 void gen_cvt(Xlat *x, X86Insn *in)
 {
     unsigned kind = in->row->arg, nh = simd_halves(in, 0);
-    IrVal v[2], lo = simd_rd(x, in, 1, 0), hi = IR_NONE;
+    IrVal lo = simd_rd(x, in, 1, 0), hi = IR_NONE, v[2];
     if (nh == 2) {
         hi = cvt_widens(kind) ? ir_v(x->u, IR_vunpkhi, VE_64, lo, lo) : simd_rd(x, in, 1, 1);
     }
-    v[0] = simd_op(x, IR_vfcvt, kind, lo, lo, IR_NONE);
-    if (nh == 2) {
-        v[1] = simd_op(x, IR_vfcvt, kind, hi, hi, IR_NONE);
-        if (cvt_narrows(kind)) {
-            v[0] = ir_v(x->u, IR_vunpklo, VE_64, v[0], v[1]);
-            nh = 1;
-        }
+    SimdHalf s[2] = { { kind, lo, lo, IR_NONE, IR_NONE }, { kind, hi, hi, IR_NONE, IR_NONE } };
+    simd_ops(x, IR_vfcvt, nh, s);
+    v[0] = s[0].d;
+    v[1] = s[1].d;
+    if (nh == 2 && cvt_narrows(kind)) {
+        v[0] = ir_v(x->u, IR_vunpklo, VE_64, v[0], v[1]);
+        nh = 1;
     }
     simd_wr(x, in, 0, nh, v);
 }

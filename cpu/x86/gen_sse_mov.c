@@ -11,7 +11,7 @@ static void store(Xlat *x, IrVal addr, unsigned size, bool align, IrVal v)
     ir_stv(x->u, x86_memop(x, size) | (align ? IRM_ALIGN : 0), addr, v);
 }
 
-/* arg 1: memory must be aligned.  32 bytes of memory are two stores: both are probed first. */
+/* arg 1: memory must be aligned.  32 bytes of memory are two stores. */
 static void store_operand(Xlat *x, X86Insn *in, unsigned reg)
 {
     unsigned size = in->op[0].size;
@@ -26,11 +26,14 @@ static void store_operand(Xlat *x, X86Insn *in, unsigned reg)
     }
     IrVal hi = ir_addi(x->u, 64, addr, 16);
     hi = in->mode == 64 ? hi : ir_zext(x->u, 64, 32, hi);
-    if (!align) {
-        ir_probe(x->u, 64, x86_memop(x, 16), hi);
+    if (align) {
+        store(x, addr, 16, false, simd_get(x, reg, 0));
+        store(x, hi, 16, false, simd_get(x, reg, 1));
+    } else {                             /* the upper half is stored first: its fault leaves nothing stored */
+        ir_probe(x->u, 64, x86_memop(x, 16), addr);
+        store(x, hi, 16, false, simd_get(x, reg, 1));
+        store(x, addr, 16, false, simd_get(x, reg, 0));
     }
-    store(x, addr, 16, false, simd_get(x, reg, 0));
-    store(x, hi, 16, false, simd_get(x, reg, 1));
 }
 
 /* MOVUPS, MOVAPS, MOVDQx, MOVNTx, LDDQU; with short memory MOVSS, MOVSD, MOVLPx: loads clear the rest */

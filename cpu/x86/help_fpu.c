@@ -18,7 +18,8 @@
  * cleared.
  *
  * Condition codes: C1 as the host's instruction leaves it; C0 C2 C3 only change
- * by compares, FXAM, FPREM and the trigonometric ones.
+ * by compares, FXAM, FPREM and the trigonometric ones.  What the manual calls
+ * undefined is as on AMD processors: FCOMI and FCMOV leave C1, FFREE clears it.
  *
  * FIP, FCS, FDP, FDS, FOP are kept only while an exception is unmasked, as
  * AMD processors save them (gen_fpu.c stores them).
@@ -89,11 +90,10 @@ ALWAYS uint16_t status(void)
     return sw;
 }
 
-/* After the host stack is empty again: C1 and the codes in `cc` from sw.  True if the instruction was not carried out
+/* After the host stack is empty again: flags and the condition codes in `cc` from sw.  True if the instruction was not carried out
  * (an unmasked exception found before the operation), so nothing is stored or popped. */
 ALWAYS bool end(X86Fpu *f, uint16_t sw, uint16_t cc)
 {
-    cc |= FSW_C1;
     f->fsw = (uint16_t)((f->fsw & ~cc) | (sw & (FSW_EXC | cc)));
     if (unlikely(f->fcw != FCW_INIT)) {
         __asm__ volatile("fldcw %0" : : "m"(host_fcw));
@@ -159,7 +159,7 @@ FAST uint64_t x86_h_f##name(TcgEnv *env, uint64_t i, uint64_t j, uint64_t npop, 
     __asm__ volatile("fldt %1; fldt %0; f" #name " %%st(1), %%st" : : "m"(*d), "m"(*s)); \
     sw = status(); \
     __asm__ volatile("fstpt %0; fstp %%st(0)" : "+m"(*d)); \
-    if (!end(f, sw, 0)) { \
+    if (!end(f, sw, FSW_C1)) { \
         pops(f, npop); \
     } \
     return 0; \
@@ -182,7 +182,7 @@ FAST uint64_t x86_h_f##name##_m(TcgEnv *env, uint64_t bits, uint64_t kind, uint6
     } \
     sw = status(); \
     __asm__ volatile("fstpt %0" : "+m"(*d)); \
-    end(f, sw, 0); \
+    end(f, sw, FSW_C1); \
     return 0; \
 }
 ARITH(add) ARITH(mul) ARITH(sub) ARITH(subr) ARITH(div) ARITH(divr)
@@ -206,7 +206,7 @@ static FAST uint64_t compare_fault(X86Fpu *f, uint64_t how, uint64_t npop)
 /* C0, C2, C3 stand where CF, PF, ZF are, one byte up. */
 ALWAYS uint64_t compared(X86Fpu *f, uint16_t sw, uint64_t how, uint64_t npop)
 {
-    if (!end(f, sw, how & FC_EFLAGS ? 0 : CC_COMPARE)) {
+    if (!end(f, sw, how & FC_EFLAGS ? 0 : CC_COMPARE | FSW_C1)) {
         pops(f, npop);
     }
     return sw >> 8 & (FL_ZF | FL_PF | FL_CF);
@@ -317,7 +317,7 @@ FAST uint64_t x86_h_fld_m(TcgEnv *env, uint64_t bits, uint64_t kind, uint64_t c,
     if (unlikely(sw & FSW_ES)) {
         __asm__ volatile("fnclex");
     }
-    if (!end(f, sw, 0)) {
+    if (!end(f, sw, FSW_C1)) {
         f->top = (f->top - 1) & 7;
         f->empty[f->top] = 0;
         st(f, 0)->mant = v.mant;
@@ -373,7 +373,7 @@ FAST uint64_t x86_h_fld_const(TcgEnv *env, uint64_t n, uint64_t b, uint64_t c, u
     case 5: __asm__ volatile("fldln2; fstpt %0" : "+m"(v)); break;
     default: __asm__ volatile("fldz; fstpt %0" : "+m"(v)); break;
     }
-    end(f, 0, 0);
+    end(f, 0, FSW_C1);
     push_slot(f, v);
     return 0;
 }
@@ -389,20 +389,30 @@ FAST uint64_t x86_h_fbld(TcgEnv *env, uint64_t lo, uint64_t hi, uint64_t c, uint
 
 /* ---- stores: the value only; the pop is a call of its own after memory was written ---- */
 
-/* Tells gen_fpu.c that an unmasked exception forbids the store and the pop (it looks only while HF_X87_EXC). */
-ALWAYS void set_blocked(TcgEnv *env, bool blocked) { x86_env(env)->vtmp[2][0] = blocked; }
+/* The store may fault, so the new FSW waits in vtmp[2][1]; vtmp[2][0] tells gen_fpu.c that an unmasked exception forbids
+ * the store and the pop (it looks only while HF_X87_EXC). */
+ALWAYS void stored(TcgEnv *env, X86Fpu *f, uint16_t old_fsw, bool blocked)
+{
+    x86_env(env)->vtmp[2][0] = blocked;
+    x86_env(env)->vtmp[2][1] = f->fsw;
+    f->fsw = old_fsw;
+}
 
 static FAST uint64_t store_fault(TcgEnv *env, uint64_t indefinite)
 {
-    set_blocked(env, stack_fault(fpu(env), 0));
+    X86Fpu *f = fpu(env);
+    uint16_t old = f->fsw;
+    bool blocked = stack_fault(f, 0);
+    stored(env, f, old, blocked);
     return indefinite;
 }
 
 /* unmasked overflow and underflow keep a result from memory, as the exceptions found earlier do */
-ALWAYS void stored(TcgEnv *env, X86Fpu *f, uint16_t sw)
+ALWAYS void end_store(TcgEnv *env, X86Fpu *f, uint16_t sw)
 {
-    bool blocked = end(f, sw, 0);
-    set_blocked(env, blocked || (sw & FSW_ES && sw & ~f->fcw & (FSW_OE | FSW_UE)));
+    uint16_t old = f->fsw;
+    bool blocked = end(f, sw, FSW_C1);
+    stored(env, f, old, blocked || (sw & FSW_ES && sw & ~f->fcw & (FSW_OE | FSW_UE)));
 }
 
 FAST uint64_t x86_h_fst_m(TcgEnv *env, uint64_t kind, uint64_t b, uint64_t c, uint64_t u)
@@ -422,7 +432,7 @@ FAST uint64_t x86_h_fst_m(TcgEnv *env, uint64_t kind, uint64_t b, uint64_t c, ui
     }
     sw = status();
     __asm__ volatile("fstp %st(0)");
-    stored(env, f, sw);
+    end_store(env, f, sw);
     return r;
 }
 
@@ -449,7 +459,7 @@ FAST uint64_t x86_h_fist(TcgEnv *env, uint64_t size, uint64_t truncate, uint64_t
     if (unlikely(sw & FSW_ES && sw & ~f->fcw & FSW_IE)) {
         __asm__ volatile("fstp %st(0)");                 /* was not popped */
     }
-    stored(env, f, sw);
+    end_store(env, f, sw);
     return r;
 }
 
@@ -469,7 +479,7 @@ FAST uint64_t x86_h_fbst(TcgEnv *env, uint64_t a, uint64_t b, uint64_t c, uint64
         if (unlikely(sw & FSW_ES && sw & ~f->fcw & FSW_IE)) {
             __asm__ volatile("fstp %st(0)");
         }
-        stored(env, f, sw);
+        end_store(env, f, sw);
     }
     x86_env(env)->vtmp[3][0] = v.exp;
     return v.mant;
@@ -484,17 +494,21 @@ FAST uint64_t x86_h_fst_m80(TcgEnv *env, uint64_t a, uint64_t b, uint64_t c, uin
         v = default_nan;
         store_fault(env, 0);
     } else {
+        uint16_t old = f->fsw;
         f->fsw &= (uint16_t)~FSW_C1;
-        set_blocked(env, false);
+        stored(env, f, old, false);
     }
     x86_env(env)->vtmp[3][0] = v.exp;
     return v.mant;
 }
 
+/* ends a store: FSW and the pop */
 FAST uint64_t x86_h_fpop(TcgEnv *env, uint64_t a, uint64_t b, uint64_t c, uint64_t u)
 {
+    X86Fpu *f = fpu(env);
     (void)a, (void)b, (void)c, (void)u;
-    pop(fpu(env));
+    f->fsw = (uint16_t)x86_env(env)->vtmp[2][1];
+    pop(f);
     return 0;
 }
 
@@ -544,7 +558,6 @@ FAST uint64_t x86_h_fcmov(TcgEnv *env, uint64_t i, uint64_t cond, uint64_t c, ui
     if (cond) {
         *st(f, 0) = *st(f, i);
     }
-    f->fsw &= (uint16_t)~FSW_C1;
     return 0;
 }
 
@@ -553,6 +566,7 @@ FAST uint64_t x86_h_ffree(TcgEnv *env, uint64_t i, uint64_t npop, uint64_t c, ui
     X86Fpu *f = fpu(env);
     (void)c, (void)u;
     f->empty[phys(f, i)] = 1;
+    f->fsw &= (uint16_t)~FSW_C1;
     pops(f, npop);
     return 0;
 }
@@ -595,30 +609,35 @@ FAST uint64_t x86_h_##name(TcgEnv *env, uint64_t a, uint64_t b, uint64_t c, uint
     __asm__ volatile("fldt %0; " #name : : "m"(*st(f, 0))); \
     sw = status(); \
     __asm__ volatile("fstpt %0" : "+m"(*st(f, 0))); \
-    end(f, sw, cc); \
+    end(f, sw, (cc) | FSW_C1); \
     return 0; \
 }
 UNARY(fsqrt, 0) UNARY(frndint, 0) UNARY(f2xm1, 0) UNARY(fsin, FSW_C2) UNARY(fcos, FSW_C2)
 #undef UNARY
 
-/* ST0 = f(ST0, ST1) */
-#define BINARY(name, cc) \
+/* ST0 = f(ST0, ST1).  rem: an invalid operand clears C2 and leaves C0, C3; to see it the host starts without flags. */
+#define BINARY(name, cc, rem) \
 FAST uint64_t x86_h_##name(TcgEnv *env, uint64_t a, uint64_t b, uint64_t c, uint64_t u) \
 { \
     X86Fpu *f = fpu(env); \
     uint16_t sw; \
     (void)a, (void)b, (void)c, (void)u; \
     if (unlikely(is_empty(f, 0) | is_empty(f, 1))) { \
+        f->fsw &= (uint16_t)((rem) ? ~FSW_C2 : ~0); \
         return arith_fault(f, 0, 0); \
     } \
+    owner = (rem) ? NULL : owner; \
     begin(f); \
     __asm__ volatile("fldt %1; fldt %0; " #name : : "m"(*st(f, 0)), "m"(*st(f, 1))); \
     sw = status(); \
     __asm__ volatile("fstpt %0; fstp %%st(0)" : "+m"(*st(f, 0))); \
-    end(f, sw, cc); \
+    if ((rem) && sw & FSW_IE) { \
+        sw = (uint16_t)((sw & ~FSW_CC) | (f->fsw & (FSW_C0 | FSW_C3))); \
+    } \
+    end(f, sw, (cc) | FSW_C1); \
     return 0; \
 }
-BINARY(fscale, 0) BINARY(fprem, FSW_C0 | FSW_C2 | FSW_C3) BINARY(fprem1, FSW_C0 | FSW_C2 | FSW_C3)
+BINARY(fscale, 0, false) BINARY(fprem, FSW_C0 | FSW_C2 | FSW_C3, true) BINARY(fprem1, FSW_C0 | FSW_C2 | FSW_C3, true)
 #undef BINARY
 
 /* ST1 = f(ST0, ST1), then pop.  If an unmasked exception forbade it the host still has both. */
@@ -639,7 +658,7 @@ FAST uint64_t x86_h_##name(TcgEnv *env, uint64_t a, uint64_t b, uint64_t c, uint
     if (unlikely(sw & FSW_ES && sw & ~f->fcw & (FSW_IE | FSW_DE | FSW_ZE))) { \
         __asm__ volatile("fstp %st(0)"); \
     } \
-    if (!end(f, sw, 0)) { \
+    if (!end(f, sw, FSW_C1)) { \
         st(f, 1)->mant = r.mant; \
         st(f, 1)->exp = r.exp; \
         pop(f); \
@@ -670,6 +689,9 @@ FAST uint64_t x86_h_##name(TcgEnv *env, uint64_t a, uint64_t b, uint64_t c, uint
     uint16_t sw; \
     bool one; \
     (void)a, (void)b, (void)c, (void)u; \
+    if (unlikely(is_empty(f, 0) || !is_empty(f, 7))) { \
+        f->fsw &= (uint16_t)~(cc); \
+    } \
     if (unlikely(is_empty(f, 0))) { \
         return push_fault(f, 0); \
     } \
@@ -684,7 +706,7 @@ FAST uint64_t x86_h_##name(TcgEnv *env, uint64_t a, uint64_t b, uint64_t c, uint
         __asm__ volatile("fstpt %0" : "=m"(r)); \
     } \
     __asm__ volatile("fstpt %0" : "+m"(*st(f, 0))); \
-    end(f, sw, cc); \
+    end(f, sw, (cc) | FSW_C1); \
     if (!one) { \
         f->top = (f->top - 1) & 7; \
         f->empty[f->top] = 0; \

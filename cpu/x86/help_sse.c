@@ -49,41 +49,38 @@ uint64_t x86_h_stmxcsr(TcgEnv *env, uint64_t a, uint64_t b, uint64_t cc, uint64_
     return x86_get_mxcsr(x86_env(env));
 }
 
-/* HF_SSE_EXC: would this op raise?  Flags found before the computation hide those that come after it.  An exact
+/* HF_SSE_EXC: would this op raise?  half: bit 0 first, bit 1 another follows; their flags gather in vtmp[3].  Flags found before the computation hide those that come after it.  An exact
  * denormal result under unmasked underflow is not noticed (the masked response sets no flag for it). */
-uint64_t x86_h_sse_check(TcgEnv *env, uint64_t op_x, uint64_t i, uint64_t cc, uint64_t f)
+uint64_t x86_h_sse_check(TcgEnv *env, uint64_t op_x, uint64_t i, uint64_t half, uint64_t f)
 {
     X86Cpu *c = x86_env(env);
     uint64_t d[2];
     uint32_t host = _mm_getcsr(), masked = c->mxcsr >> 7, modes = c->mxcsr & MX_MODES, flags, raised;
-    (void)cc, (void)f;
+    (void)f;
     modes &= c->mxcsr & MX_UM ? ~0u : ~(uint32_t)MX_FZ;
     _mm_setcsr(modes | MXCSR_INIT);
     vec_eval(op_x & 0xffff, (unsigned)(op_x >> 16), d, c->vtmp[0], c->vtmp[1], c->vtmp[2], i);
     flags = _mm_getcsr() & MX_FLAGS;
     _mm_setcsr(host);
+    flags |= half & 1 ? 0 : (uint32_t)c->vtmp[3][0];
+    c->vtmp[3][0] = flags;
     raised = flags & ~masked;
-    if (raised) {
+    if (raised && !(half & 2)) {
         env->fpcr |= raised & MX_PRE ? flags & MX_PRE : flags;
         x86_raise(c, c->cr4 & CR4_OSXMMEXCPT ? EX_XM : EX_UD);
     }
     return 0;
 }
 
-/* ---- MASKMOVDQU, MASKMOVQ ---- */
+/* ---- MASKMOVDQU, MASKMOVQ: bytes that are not stored fault too, as on AMD processors ---- */
 
 uint64_t x86_h_maskmov(TcgEnv *env, uint64_t addr, uint64_t n, uint64_t cc, uint64_t f)
 {
     X86Cpu *c = x86_env(env);
     const uint8_t *data = (const uint8_t *)c->vtmp[0], *mask = (const uint8_t *)c->vtmp[1];
-    unsigned first = 0, last = (unsigned)n;
     (void)cc, (void)f;
-    while (first < last && !(mask[first] & 0x80)) first++;
-    while (last > first && !(mask[last - 1] & 0x80)) last--;
-    if (first < last) {
-        cpu_probe(&c->vcpu, addr + first, last - first, ACCESS_WRITE, mmu(c));
-    }
-    for (unsigned i = first; i < last; i++) {
+    cpu_probe(&c->vcpu, addr, n, ACCESS_WRITE, mmu(c));
+    for (unsigned i = 0; i < n; i++) {
         if (mask[i] & 0x80) {
             cpu_st(&c->vcpu, addr + i, data[i], 1, mmu(c));
         }

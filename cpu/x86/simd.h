@@ -31,14 +31,16 @@ IrVal simd_rd(Xlat *x, X86Insn *in, unsigned n, unsigned h);
 IrVal simd_ld(Xlat *x, X86Insn *in, unsigned total, unsigned off, unsigned size, bool align);
 /* Emits an op of vops.def, preceded by the check for unmasked exceptions if the mode asks for it. */
 IrVal simd_op(Xlat *x, IrOpcode op, unsigned xx, IrVal a, IrVal b, IrVal c);
+/* The same for nh halves, which raise together. */
+typedef struct SimdHalf { unsigned x; IrVal a, b, c, d; } SimdHalf;
+void simd_ops(Xlat *x, IrOpcode op, unsigned nh, SimdHalf *v);
 /* The immediate of half h: some forms spread 8 bits over both halves. */
 unsigned simd_imm(const X86Insn *in, IrOpcode op, unsigned kind, unsigned h);
 /* IR op and kind from a row's arg, A(op, kind). */
 static inline IrOpcode simd_irop(const X86Insn *in) { return (IrOpcode)(in->row->arg >> 8); }
 static inline unsigned simd_kind(const X86Insn *in) { return in->row->arg & 255; }
 
-/* x87 and MMX (gen_fpu.c): checks for a pending x87 exception, and goes over to MMX state. */
+/* gen_fpu.c: meets a pending x87 exception. */
 void fpu_gen_wait(Xlat *x, X86Insn *in);
-void mmx_enter(Xlat *x, X86Insn *in);
 
 #endif

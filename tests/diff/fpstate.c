@@ -99,6 +99,7 @@ void diff_fp_load(X86Cpu *cpu, const DiffCase *c)
     X86Fpu *f = &cpu->fpu;
     const uint8_t *x = c->regs.x87;
     memcpy(&f->fcw, x, 2);
+    f->fip = f->fdp = f->fcs = f->fds = f->fop = 0;
     fpu_set_fsw(f, (uint16_t)(x[2] | x[3] << 8));
     fpu_set_ftw8(f, x[4]);
     for (unsigned i = 0; i < 8; i++) {
