@@ -548,7 +548,7 @@ static void wr_base(Xlat *x, X86Insn *in, unsigned reg)
         return;
     }
     v = x86_rd(x, in, 0);
-    x86_raise_if(x, 64, IRC_NE, ir_sext(x->u, 64, 48, v), v, EX_GP, true, 0);
+    x86_raise_if(x, 64, IRC_NE, ir_sari(x->u, 64, ir_shli(x->u, 64, v, 16), 16), v, EX_GP, true, 0);
     ir_put(x->u, reg, v);
 }
 void gen_wrfsbase(Xlat *x, X86Insn *in) { wr_base(x, in, X86_FS_BASE); }
