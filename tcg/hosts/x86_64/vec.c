@@ -118,6 +118,14 @@ static void emit_ab_imm(Cg *c, const IrOp *o)
 {
     have(row_op(o)) ? binary(c, o, row_op(o), op_imm(o)) : emit_by_c(c, o);
 }
+/* INSERTPS from memory takes the element there, not the one that imm names: b has to be in a register */
+static void emit_insertf(Cg *c, const IrOp *o)
+{
+    if (have(row_op(o))) {
+        cg_use(c, o->b);
+    }
+    emit_ab_imm(c, o);
+}
 static void emit_a(Cg *c, const IrOp *o)
 {
     have(row_op(o)) ? unary(c, o, row_op(o), o->a, NO_IMM) : emit_by_c(c, o);
@@ -415,7 +423,7 @@ ROW(vpackus,  emit_ab,        { 0, P(0x67), P38(0x2b, N_SSE41) })
 ROW(valign,   emit_ab_imm,    ALL(P3A(0x0f, N_SSSE3)))
 ROW(vblendi,  emit_ab_imm,    { 0, P3A(0x0e, N_SSE41), P3A(0x0c, N_SSE41), P3A(0x0d, N_SSE41) })
 ROW(vblend,   emit_vblend,    { P3A(0x4c, N_AVX), 0, P3A(0x4a, N_AVX), P3A(0x4b, N_AVX) })
-ROW(vinsertf, emit_ab_imm,    ALL(P3A(0x21, N_SSE41)))
+ROW(vinsertf, emit_insertf,   ALL(P3A(0x21, N_SSE41)))
 ROW(vdup,     emit_a,         { P38(0x78, N_AVX2), P38(0x79, N_AVX2), P38(0x58, N_AVX2), P38(0x59, N_AVX2) })
 ROW(vwidens,  emit_widen,     { P38(0x20, N_SSE41) })
 ROW(vwidenu,  emit_widen,     { P38(0x30, N_SSE41) })
