@@ -104,6 +104,8 @@ static bool x_bits(Verify *s)
         return x == 32 || x == 64 || bad(s, "bits is 32 or 64");
     case IR_bswap:
         return x == 16 || x == s->o->w || bad(s, "bits is 16 or the width");
+    case IR_sext:
+        return (x && x <= s->o->w && x < 64) || bad(s, "bits is not inside the width");
     default: {
         bool size = x == 8 || x == 16 || x == 32 || (x == 64 && s->o->op == IR_crc32c);
         return (size && x <= s->o->w) || bad(s, "no such bits");

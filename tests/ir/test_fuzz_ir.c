@@ -151,7 +151,8 @@ static unsigned field_x(Gen *g, unsigned w)
 static unsigned some_x(Gen *g, unsigned op, unsigned w)
 {
     switch (op) {
-    case IR_zext: case IR_sext:       return 8u << below(g, 3);
+    case IR_sext:                     if (chance(g, 20)) return 1 + below(g, w - 1);    /* fall through */
+    case IR_zext:                     return 8u << below(g, 3);
     case IR_bswap:                    return chance(g, 40) ? 16 : w;
     case IR_crc32c:                   return 8u << below(g, w == 64 ? 4 : 3);
     case IR_extract: case IR_deposit: return field_x(g, w);
