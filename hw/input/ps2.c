@@ -209,28 +209,32 @@ static void put_packet(Ps2Mouse *m)
 }
 
 /* At most one packet waits: what comes meanwhile adds up. */
-static void mouse_report(Ps2Mouse *m)
+static bool mouse_report(Ps2Mouse *m)
 {
     if (!m->reporting || m->remote || m->wrap || m->q.len || !moved(m))
-        return;
+        return false;
     put_packet(m);
-    ready(&m->wire);
+    return true;
 }
 
 static void mouse_move(void *opaque, int dx, int dy, int dz)
 {
     Ps2Mouse *m = opaque;
+    if (!m->reporting && !m->remote)
+        return;
     m->dx = CLAMP(m->dx + (int64_t)dx, -4096, 4096);
     m->dy = CLAMP(m->dy - (int64_t)dy, -4096, 4096);
     m->dz = CLAMP(m->dz + (int64_t)dz, -256, 256);
-    mouse_report(m);
+    if (mouse_report(m))
+        ready(&m->wire);
 }
 
 static void mouse_buttons(void *opaque, unsigned mask)
 {
     Ps2Mouse *m = opaque;
     m->buttons = mask & 0x1f;
-    mouse_report(m);
+    if (mouse_report(m))
+        ready(&m->wire);
 }
 
 const PointerOps ps2_pointer_ops = { .move = mouse_move, .buttons = mouse_buttons };
@@ -240,8 +244,7 @@ bool ps2_mouse_take(Ps2Mouse *m, uint8_t *byte)
     if (!take(&m->q, byte))
         return false;
     m->last = *byte;
-    if (!m->q.len)
-        mouse_report(m);
+    mouse_report(m);                     /* what came meanwhile; the controller asks again by itself */
     return true;
 }
 
