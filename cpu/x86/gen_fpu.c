@@ -62,9 +62,11 @@ static void commit_fsw(Xlat *x)
 }
 
 /* a store: goes on to the next instruction if the helper says that nothing may be stored */
-static void stop_if_blocked(Xlat *x, X86Insn *in)
+static void stop_if_blocked(Xlat *x, X86Insn *in, IrVal addr, unsigned size)
 {
     if (checked(x)) {
+        ir_probe(x->u, 64, x86_memop(x, size), addr);
+        note_pointers(x, in);
         commit_fsw(x);
         IrExit e = { .kind = IRX_DIRECT, .pc = in->next_eip };
         IrVal blocked = ir_lde(x->u, 64, simd_vtmp(2));
@@ -115,8 +117,7 @@ static void mem_load(Xlat *x, X86Insn *in, unsigned kind)
 
 static void finish_store(Xlat *x, X86Insn *in, IrVal addr, unsigned size, IrVal v, bool pop)
 {
-    note_pointers(x, in);
-    stop_if_blocked(x, in);
+    stop_if_blocked(x, in, addr, size);
     x86_st(x, addr, size, v);
     if (pop) {
         x86_call0(x, X86H_fpop);
@@ -157,8 +158,7 @@ static void mem_store80(Xlat *x, X86Insn *in, X86Helper h)
 {
     IrVal addr = x86_addr(x, in, 10, true), high = plus(x, in, addr, 8);
     IrVal lo = x86_call0(x, h), hi = ir_lde(x->u, 64, simd_vtmp(3));
-    note_pointers(x, in);
-    stop_if_blocked(x, in);
+    stop_if_blocked(x, in, addr, 8);
     ir_probe(x->u, 64, x86_memop(x, 8), addr);
     x86_st(x, high, 2, hi);
     x86_st(x, addr, 8, lo);
@@ -311,9 +311,8 @@ static void gen_reg(Xlat *x, X86Insn *in, unsigned op, unsigned n, unsigned i)
     case 1 << 3 | 0: x86_call1(x, X86H_fld_st, num(x, i)); break;
     case 1 << 3 | 1: case 5 << 3 | 1: case 7 << 3 | 1: x86_call1(x, X86H_fxch, num(x, i)); break;
     case 1 << 3 | 2: if (i) x86_gen_ud(x); break;        /* FNOP */
-    case 1 << 3 | 3: case 7 << 3 | 2: case 7 << 3 | 3: case 5 << 3 | 3:
-        x86_call2(x, X86H_fst_st, num(x, i), num(x, 1));
-        break;
+    case 7 << 3 | 2: case 7 << 3 | 3: case 5 << 3 | 3: x86_call2(x, X86H_fst_st, num(x, i), num(x, 1)); break;
+    case 1 << 3 | 3: x86_call2(x, X86H_fst_st, num(x, i), num(x, 2)); break;                 /* FSTPNCE */
     case 5 << 3 | 2: x86_call2(x, X86H_fst_st, num(x, i), num(x, 0)); break;
     case 2 << 3 | 0: case 2 << 3 | 1: case 2 << 3 | 2: case 2 << 3 | 3: fcmov(x, n, i, false); break;
     case 3 << 3 | 0: case 3 << 3 | 1: case 3 << 3 | 2: case 3 << 3 | 3: fcmov(x, n, i, true); break;

@@ -514,10 +514,17 @@ FAST uint64_t x86_h_fpop(TcgEnv *env, uint64_t a, uint64_t b, uint64_t c, uint64
 
 /* ---- register to register ---- */
 
+/* npop 2: FSTPNCE, one pop and no fault for an empty register, which is not copied */
 FAST uint64_t x86_h_fst_st(TcgEnv *env, uint64_t i, uint64_t npop, uint64_t c, uint64_t u)
 {
     X86Fpu *f = fpu(env);
     (void)c, (void)u;
+    if (unlikely(npop == 2 && is_empty(f, 0))) {
+        f->fsw &= (uint16_t)~FSW_C1;
+        pop(f);
+        return 0;
+    }
+    npop = npop != 0;
     if (unlikely(is_empty(f, 0))) {
         return arith_fault(f, i, npop);
     }
@@ -603,6 +610,7 @@ FAST uint64_t x86_h_##name(TcgEnv *env, uint64_t a, uint64_t b, uint64_t c, uint
     uint16_t sw; \
     (void)a, (void)b, (void)c, (void)u; \
     if (unlikely(is_empty(f, 0))) { \
+        f->fsw &= (uint16_t)~(cc); \
         return arith_fault(f, 0, 0); \
     } \
     begin(f); \

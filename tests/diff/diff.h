@@ -49,6 +49,7 @@ typedef struct DiffCase {
     uint8_t at[DIFF_INSNS + 1];          /* offset of each instruction, then of the UD2 */
     uint64_t undefined;                  /* FL_ bits that some instruction leaves undefined */
     bool vectors, x87;                   /* compare those registers */
+    bool gather;                         /* has a gather: how much of it is done at a fault is open */
     DiffRegs regs;
     DiffResult native, guest;
 } DiffCase;

@@ -366,6 +366,7 @@ static void make_regs(Rng *r, DiffCase *c)
 static void note_row(DiffCase *c, const X86Row *row)
 {
     c->undefined = 0;
+    c->gather |= !strcmp(row->name, "vgather");
     for (unsigned i = 0; undefined[i].gen; i++)
         if (!strcmp(undefined[i].gen, row->name))
             c->undefined |= undefined[i].flags;
