@@ -23,7 +23,8 @@
 enum { PAM0 = 0x59, PAM_COUNT = 7, SEGMENTS = 13, SMRAM = 0x72 };
 enum { PAM_RE = 1, PAM_WE = 2 };
 enum { SMRAM_DOPEN = 0x40, SMRAM_DCLS = 0x20, SMRAM_DLCK = 0x10, SMRAM_GSMRAME = 0x08, SMRAM_BASE = 0x02 };
-enum { CONFADD_ENABLE = 31, SEG_PRIORITY = 1, SMRAM_PRIORITY = 2, SMRAM_ADDR = 0xa0000, SMRAM_SIZE = 0x20000 };
+enum { CONFADD_ENABLE = 31, MiB = 1 << 20, SMRAM_ADDR = 0xa0000, SMRAM_SIZE = 0x20000 };
+enum { SMRAM_PRIORITY = 2, SEG_PRIORITY = 1, WINDOW_PRIORITY = 0, NOBODY_PRIORITY = -1 };
 
 typedef struct Segment {
     MemRegion *pci, *ro, *wo;            /* at most one is enabled; none: RAM shows through */
@@ -160,6 +161,22 @@ static MemRegion *overlay(I440fx *s, const char *name, MemRegion *of, uint64_t f
     return mr;
 }
 
+/* PCI addresses that nobody claims read as ones, also where RAM lies behind. */
+static uint64_t nobody_read(void *opaque, uint64_t at, unsigned size)
+{
+    (void)opaque, (void)at;
+    return size == 8 ? UINT64_MAX : BIT(8 * size) - 1;
+}
+static void nobody_write(void *opaque, uint64_t at, uint64_t v, unsigned size) { (void)opaque, (void)at, (void)v, (void)size; }
+static const MemOps nobody_ops = { .read = nobody_read, .write = nobody_write };
+
+static void overlay_background(I440fx *s)
+{
+    MemRegion *mr = mem_io_new("pci-nobody", MiB - SMRAM_ADDR, &nobody_ops, s);
+    mem_add(s->w.pci_mem, SMRAM_ADDR, mr, NOBODY_PRIORITY);
+    s->pci.dev.regions = g_slist_prepend(s->pci.dev.regions, mr);
+}
+
 static bool i440fx_pci_realize(PciDev *d, GError **err)
 {
     I440fx *s = (I440fx *)d;
@@ -174,6 +191,8 @@ static bool i440fx_pci_realize(PciDev *d, GError **err)
         s->seg[n].wo = overlay(s, "pam-write-only", s->rom, at - I440FX_SHADOW_BASE, at, size,
                                 SEG_PRIORITY);
     }
+    overlay_background(s);
+    mem_set_enabled(overlay(s, "vga-window", s->w.pci_mem, SMRAM_ADDR, SMRAM_ADDR, SMRAM_SIZE, WINDOW_PRIORITY), true);
     s->smram = overlay(s, "smram-open", s->w.ram, SMRAM_ADDR, SMRAM_ADDR, SMRAM_SIZE, SMRAM_PRIORITY);
     memset(d->wmask + 0x50, 0xff, 0x50);
     d->wmask[PAM0] = 0x30;

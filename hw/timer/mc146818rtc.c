@@ -259,10 +259,9 @@ static void write_b(Rtc *s, uint8_t v)
         put_time(s, seconds(s), s->cmos);
     int64_t t = get_time(s, s->cmos);
     s->cmos[REG_B] = v & B_SET ? v & (uint8_t)~B_UIE : v;
+    put_time(s, t, s->cmos);             /* the format may have changed */
     if (!was && is_ticking(s))
         set_time(s, false);
-    else
-        put_time(s, t, s->cmos);         /* the format may have changed */
     update_irq(s);
 }
 
