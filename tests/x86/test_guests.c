@@ -44,7 +44,7 @@ int main(int argc, char **argv)
             if (engine && strcmp(engine, engines[e].name))
                 continue;
             char *file = g_strdup_printf("%s/%s.bin", dir, (char *)names->pdata[i]);
-            GuestRun r = { .path = file, .tcg = engines[e].tcg };
+            GuestRun r = { .path = file, .model = "max", .tcg = engines[e].tcg };
             guest_run(&r);
             if (r.status) {
                 printf("FAILED %s under %s: status %d, printed \"%s\"; again: %s %s -e %s\n", (char *)names->pdata[i],
