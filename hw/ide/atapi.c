@@ -121,6 +121,10 @@ static uint32_t cd_piece(const IdeDrive *d) { return MIN(d->left, IDE_DATA / d->
 /* The last sector of an image may be incomplete. */
 static void cd_load(IdeDrive *d)
 {
+    if (!d->blk) {                       /* taken out in the middle */
+        no_medium(d);
+        return;
+    }
     uint64_t off = d->lba * CD_SECTOR, size = blk_size(d->blk);
     uint32_t len = cd_piece(d) * CD_SECTOR, have = off < size ? (uint32_t)MIN(len, size - off) : 0;
     memset(d->data + have, 0, len - have);

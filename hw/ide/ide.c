@@ -534,12 +534,13 @@ static void ide_drive_loaded(Device *dev)
     IdeDrive *d = (IdeDrive *)dev;
     d->data_len = MIN(d->data_len, IDE_DATA);
     d->drq_end = MIN(d->drq_end, d->data_len);
-    d->data_pos = MIN(d->data_pos, d->drq_end);
+    d->data_pos = MIN(d->data_pos, d->data_len);
     d->heads = d->heads ? d->heads : 16;
     d->secs = d->secs ? d->secs : 63;
     d->mult = MIN(d->mult, IDE_MAX_MULT);
     if (d->cd_block != CD_SECTOR && d->cd_block != CD_RAW)
         d->cd_block = CD_SECTOR;
+    ide_channel_loaded(d->chan);
 }
 
 static const Field ide_drive_fields[] = {
