@@ -36,6 +36,8 @@ enum {
 
 /* One entry of the read and write tables: an access hits if
  * ((addr ^ tag) <= 4096 - size); the data is then at host + (addr ^ tag).
+ * The tag of an entry that may hit is the address of the page, low bits zero
+ * (an access to a constant address compares just that).
  * An entry that must not hit has tag TLB_NEVER.  Exec table: an entry is valid
  * for code page tag>>28 (gva page number) at gpa page number tag & (2^28-1);
  * host is the address of the page in host memory. */

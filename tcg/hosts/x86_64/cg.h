@@ -78,6 +78,8 @@ typedef struct Stub {
     uint16_t memop, tlb_kind;
     uint32_t table;
     int d;                               /* register of the result, -1: none */
+    bool fixed;                          /* the address is a constant: */
+    uint64_t addr;
     bool vec;
     RaLoc val[2];                        /* ST, STV, RMW: value; CAS: expected, desired */
     const uint8_t *retry, *done;

@@ -230,8 +230,19 @@ static void emit_br(Cg *c, const IrOp *o)
     side_exit(c, exit, except, cc);
 }
 
+/* Does the exit right behind a poll that leaves with the pc in its home test exit_request itself? */
+static bool next_polls(const Cg *c, const IrExit *x)
+{
+    const IrExit *next = next_exit(c);
+    return next && x->kind == IRX_LOOP_DYN &&
+           (next->kind == IRX_LOOKUP || (next->kind == IRX_INDIRECT && c->ra.cur[c->u->arch->pc_reg] == next->val));
+}
+
 static void emit_poll(Cg *c, const IrOp *o)
 {
+    if (next_polls(c, &c->u->exits[o->x])) {
+        return;
+    }
     uint64_t except[IR_MAX_REGS / 64];
     exit_except(c, &c->u->exits[o->x], except);
     write_common(c, except);

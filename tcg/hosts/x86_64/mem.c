@@ -24,6 +24,13 @@
  *              jmp   done
  *
  * The fault record belongs to the return address of the call.
+ *
+ * If the address is a constant the entry and the offset in the page are known:
+ *
+ *     retry:   cmp   qword [rbp + entry], page       (or a register, if it needs 64 bits)
+ *              jne   slow
+ *              mov   T1, [rbp + entry + 8]
+ *              mov   d, [T1 + offset]
  */
 #include "tcg/hosts/x86_64/cg.h"
 
@@ -149,10 +156,40 @@ typedef struct Access {
     Stub *s;
 } Access;
 
+static void stub_init(Stub *s, const IrOp *o, int tlb_kind, int thunk)
+{
+    s->thunk = (uint8_t)thunk;
+    s->w = o->w;
+    s->memop = o->x;
+    s->tlb_kind = (uint16_t)tlb_kind;
+    s->table = ENV_TLB_TABLE(irm_mode(o->x), (unsigned)tlb_kind) - ENV_BIAS;
+    s->d = -1;
+}
+
+/* A constant address whose access can hit at all. */
+static bool is_fixed(const Cg *c, const IrOp *o)
+{
+    if (!cg_is_const(c, o->a) || o->op == IR_rmw || o->op == IR_cas) {
+        return false;
+    }
+    uint64_t offset = cg_imm(c, o->a) & ((1 << TLB_PAGE_BITS) - 1);
+    unsigned size = irm_size(o->x);
+    return offset + size <= 1 << TLB_PAGE_BITS && !(o->x & IRM_ALIGN && offset & (size - 1));
+}
+
 static Access mem_begin(Cg *c, const IrOp *o, int tlb_kind, int thunk)
 {
     Access m = { .x = { .w = 64, .b.none = true } };
     cg_flags_lost(c);
+    if (is_fixed(c, o)) {
+        m.s = cg_stub(c, STUB_MEM);
+        m.s->fixed = true;
+        m.s->addr = cg_imm(c, o->a);
+        m.s->t0 = m.s->t1 = (uint8_t)cg_tmp(c, BANK_INT);
+        m.s->record = cg_record(c, NULL, NULL);
+        stub_init(m.s, o, tlb_kind, thunk);
+        return m;
+    }
     bool computed = ra_loc(&c->ra, o->a).kind == RA_LAZY;
     if (computed) {
         m.x = addr_of_lazy(c, o->a);
@@ -176,13 +213,30 @@ static Access mem_begin(Cg *c, const IrOp *o, int tlb_kind, int thunk)
     }
     m.s->t0 = (uint8_t)t0;
     m.s->record = record;
-    m.s->thunk = (uint8_t)thunk;
-    m.s->w = o->w;
-    m.s->memop = o->x;
-    m.s->tlb_kind = (uint16_t)tlb_kind;
-    m.s->table = ENV_TLB_TABLE(irm_mode(o->x), (unsigned)tlb_kind) - ENV_BIAS;
-    m.s->d = -1;
+    stub_init(m.s, o, tlb_kind, thunk);
     return m;
+}
+
+/* rbp-relative place of the TLB entry of a constant address */
+static int32_t fixed_entry(const Stub *s)
+{
+    return (int32_t)(s->table + tlb_index(s->addr) * (uint32_t)sizeof(TlbEntry));
+}
+
+static Stub *fixed_check(Cg *c, Stub *s)
+{
+    Emit *e = &c->e;
+    uint64_t page = s->addr & ~(uint64_t)((1 << TLB_PAGE_BITS) - 1);
+    Rm tag = rm_mem(RBP, -1, 0, fixed_entry(s));
+    s->retry = x_here(e);
+    if (x_fits32(page)) {
+        x_alui(e, X_CMP, 64, tag, (int64_t)page);
+    } else {
+        x_movi(e, s->t1, page);
+        x_alu(e, X_CMP, 64, s->t1, tag);
+    }
+    s->from[0] = x_jcc(e, CC_NE);
+    return s;
 }
 
 static Stub *mem_check(Cg *c, Access *m)
@@ -191,6 +245,9 @@ static Stub *mem_check(Cg *c, Access *m)
     Stub *s = m->s;
     unsigned size = irm_size(s->memop);
     int t0 = s->t0, t1 = s->t1;
+    if (s->fixed) {
+        return fixed_check(c, s);
+    }
     part_again(c, &m->x.a);
     part_again(c, &m->x.b);
     addr_compute(c, &m->x, t0, t1);
@@ -215,10 +272,15 @@ static Stub *mem_check(Cg *c, Access *m)
 
 static void load_host(Cg *c, const Stub *s)
 {
-    x_mov(&c->e, 64, s->t1, rm_mem(RBP, s->t1, 0, (int32_t)s->table + 8));
+    x_mov(&c->e, 64, s->t1, s->fixed ? rm_mem(RBP, -1, 0, fixed_entry(s) + 8) :
+                                       rm_mem(RBP, s->t1, 0, (int32_t)s->table + 8));
 }
 
-static Rm at_host(const Stub *s) { return rm_mem(s->t1, s->t0, 0, 0); }
+static Rm at_host(const Stub *s)
+{
+    return s->fixed ? rm_mem(s->t1, -1, 0, (int32_t)(s->addr & ((1 << TLB_PAGE_BITS) - 1))) :
+                      rm_mem(s->t1, s->t0, 0, 0);
+}
 
 /* ---- loads and stores ---- */
 
@@ -492,7 +554,11 @@ void cg_mem_stub(Cg *c, const Stub *s)
 {
     Emit *e = &c->e;
     x_patch(e, s->from[0]);
-    x_alu(e, X_XOR, 64, s->t0, rm_mem(RBP, s->t1, 0, (int32_t)s->table));
+    if (s->fixed) {
+        x_movi(e, s->t0, s->addr);
+    } else {
+        x_alu(e, X_XOR, 64, s->t0, rm_mem(RBP, s->t1, 0, (int32_t)s->table));
+    }
     if (s->from[1]) {
         x_patch(e, s->from[1]);
     }
