@@ -7,7 +7,8 @@
  *
  * HF_X87_EXC (an exception is unmasked or pending): waiting instructions first
  * call fwait; FIP, FDP and FOP are kept; stores look whether an unmasked
- * exception forbade them.
+ * exception forbade them.  With all exceptions masked FIP and its like are not
+ * kept: FNSTENV and FNSAVE show what was loaded, or the last ones noted.
  *
  * Source: Intel SDM volume 1 chapter 8, volume 2 appendix A (escape opcodes). */
 #include "cpu/x86/fpu.h"
@@ -225,7 +226,6 @@ static void gen_mem(Xlat *x, X86Insn *in, unsigned op, unsigned n)
     case 7 << 3 | 5: mem_load(x, in, FK_I64); break;
     case 7 << 3 | 6: mem_store80(x, in, X86H_fbst); break;
     case 7 << 3 | 7: mem_store_int(x, in, 8, false, true); break;
-    default: x86_gen_ud(x); break;
     }
 }
 
@@ -278,8 +278,6 @@ static void reg_d9(Xlat *x, unsigned modrm)
         inc_top(x, n == 0x16 ? 7 : 1);
     } else if (n >= 8 && n <= 14) {
         x86_call1(x, X86H_fld_const, num(x, n - 8));
-    } else if (n == 2 || n == 3 || n == 6 || n == 7 || n == 15) {
-        x86_gen_ud(x);
     } else {
         x86_call0(x, f[n]);
     }
@@ -301,7 +299,6 @@ static void reg_db_control(Xlat *x, X86Insn *in, unsigned i)
         x86_call0(x, X86H_fninit);
         next_by_lookup(x, in);
         break;
-    default: x86_gen_ud(x); break;
     }
 }
 
@@ -310,14 +307,14 @@ static void gen_reg(Xlat *x, X86Insn *in, unsigned op, unsigned n, unsigned i)
     switch (op << 3 | n) {
     case 1 << 3 | 0: x86_call1(x, X86H_fld_st, num(x, i)); break;
     case 1 << 3 | 1: case 5 << 3 | 1: case 7 << 3 | 1: x86_call1(x, X86H_fxch, num(x, i)); break;
-    case 1 << 3 | 2: if (i) x86_gen_ud(x); break;        /* FNOP */
+    case 1 << 3 | 2: break;              /* FNOP */
     case 7 << 3 | 2: case 7 << 3 | 3: case 5 << 3 | 3: x86_call2(x, X86H_fst_st, num(x, i), num(x, 1)); break;
     case 1 << 3 | 3: x86_call2(x, X86H_fst_st, num(x, i), num(x, 2)); break;                 /* FSTPNCE */
     case 5 << 3 | 2: x86_call2(x, X86H_fst_st, num(x, i), num(x, 0)); break;
     case 2 << 3 | 0: case 2 << 3 | 1: case 2 << 3 | 2: case 2 << 3 | 3: fcmov(x, n, i, false); break;
     case 3 << 3 | 0: case 3 << 3 | 1: case 3 << 3 | 2: case 3 << 3 | 3: fcmov(x, n, i, true); break;
-    case 2 << 3 | 5: i == 1 ? compare(x, 1, FC_QUIET, 2) : x86_gen_ud(x); break;            /* FUCOMPP */
-    case 6 << 3 | 3: i == 1 ? compare(x, 1, 0, 2) : x86_gen_ud(x); break;                   /* FCOMPP */
+    case 2 << 3 | 5: compare(x, 1, FC_QUIET, 2); break;             /* FUCOMPP */
+    case 6 << 3 | 3: compare(x, 1, 0, 2); break;                    /* FCOMPP */
     case 3 << 3 | 4: reg_db_control(x, in, i); break;
     case 3 << 3 | 5: compare(x, i, FC_EFLAGS | FC_QUIET, 0); break;
     case 3 << 3 | 6: compare(x, i, FC_EFLAGS, 0); break;
@@ -326,15 +323,9 @@ static void gen_reg(Xlat *x, X86Insn *in, unsigned op, unsigned n, unsigned i)
     case 5 << 3 | 0: case 7 << 3 | 0: x86_call2(x, X86H_ffree, num(x, i), num(x, op == 7)); break;
     case 5 << 3 | 4: compare(x, i, FC_QUIET, 0); break;
     case 5 << 3 | 5: compare(x, i, FC_QUIET, 1); break;
-    case 7 << 3 | 4: i == 0 ? x86_put_gpr(x, 0, 2, false, status_word(x)) : x86_gen_ud(x); break;
+    case 7 << 3 | 4: x86_put_gpr(x, 0, 2, false, status_word(x)); break;
     case 1 << 3 | 4: case 1 << 3 | 5: case 1 << 3 | 6: case 1 << 3 | 7: reg_d9(x, in->modrm); break;
-    default:
-        if (op == 0 || op == 4 || op == 6) {
-            reg_arith(x, op, n, i);
-        } else {
-            x86_gen_ud(x);
-        }
-        break;
+    default: reg_arith(x, op, n, i); break;              /* D8, DC, DE */
     }
 }
 
@@ -347,10 +338,34 @@ static bool waits(const X86Insn *in, unsigned op, unsigned n)
     return !(op == 3 && n == 4) && !(op == 7 && n == 4);
 }
 
+/* Encodings that are #UD, even with an exception pending: for each opcode one bit for each n, and those where only
+ * some i are defined. */
+static bool undefined(const X86Insn *in, unsigned op, unsigned n, unsigned i)
+{
+    static const uint8_t mem[8] = { [1] = 0x02, [3] = 0x50, [5] = 0x20 };
+    static const uint8_t reg[8] = { [2] = 0xd0, [3] = 0x80, [5] = 0xc0, [7] = 0x80 };
+    if (x86_mem(in)) {
+        return mem[op] >> n & 1;
+    }
+    switch (op << 3 | n) {
+    case 1 << 3 | 2: return i != 0;
+    case 1 << 3 | 4: return i == 2 || i == 3 || i >= 6;
+    case 1 << 3 | 5: return i == 7;
+    case 2 << 3 | 5: case 6 << 3 | 3: return i != 1;
+    case 3 << 3 | 4: return i >= 5;
+    case 7 << 3 | 4: return i != 0;
+    default: return reg[op] >> n & 1;
+    }
+}
+
 void gen_x87(Xlat *x, X86Insn *in)
 {
     static const uint8_t kinds[8] = { [0] = FK_F32, [2] = FK_I32, [4] = FK_F64, [6] = FK_I16 };
     unsigned op = in->opcode & 7, n = in->modrm >> 3 & 7;
+    if (undefined(in, op, n, in->modrm & 7)) {
+        x86_gen_ud(x);
+        return;
+    }
     x86_unit(x)->fpu[1] = 0;             /* no longer MMX state */
     if (waits(in, op, n)) {
         fpu_gen_wait(x, in);

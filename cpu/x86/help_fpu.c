@@ -312,12 +312,12 @@ FAST uint64_t x86_h_fld_m(TcgEnv *env, uint64_t bits, uint64_t kind, uint64_t c,
     default: __asm__ volatile("fildll %0" : : "m"(bits)); break;
     }
     sw = status();
-    /* an unmasked invalid or denormal operand: nothing was pushed, and the empty register stores as a NaN */
+    /* an unmasked invalid operand: nothing was pushed, and the empty register stores as a NaN; a denormal is loaded */
     __asm__ volatile("fstpt %0" : "=m"(v));
     if (unlikely(sw & FSW_ES)) {
         __asm__ volatile("fnclex");
     }
-    if (!end(f, sw, FSW_C1)) {
+    if (!end(f, sw, FSW_C1) || !(sw & ~f->fcw & FSW_IE)) {
         f->top = (f->top - 1) & 7;
         f->empty[f->top] = 0;
         st(f, 0)->mant = v.mant;
@@ -623,7 +623,9 @@ FAST uint64_t x86_h_##name(TcgEnv *env, uint64_t a, uint64_t b, uint64_t c, uint
 UNARY(fsqrt, 0) UNARY(frndint, 0) UNARY(f2xm1, 0) UNARY(fsin, FSW_C2) UNARY(fcos, FSW_C2)
 #undef UNARY
 
-/* ST0 = f(ST0, ST1).  rem: an invalid operand clears C2 and leaves C0, C3; to see it the host starts without flags. */
+ALWAYS bool is_nan(const Slot *s) { return (s->exp & 0x7fff) == 0x7fff && s->mant << 1; }
+
+/* ST0 = f(ST0, ST1).  rem: without a remainder (NaN, invalid) C2 is cleared and C0, C3 stay as they were. */
 #define BINARY(name, cc, rem) \
 FAST uint64_t x86_h_##name(TcgEnv *env, uint64_t a, uint64_t b, uint64_t c, uint64_t u) \
 { \
@@ -634,12 +636,11 @@ FAST uint64_t x86_h_##name(TcgEnv *env, uint64_t a, uint64_t b, uint64_t c, uint
         f->fsw &= (uint16_t)((rem) ? ~FSW_C2 : ~0); \
         return arith_fault(f, 0, 0); \
     } \
-    owner = (rem) ? NULL : owner; \
     begin(f); \
     __asm__ volatile("fldt %1; fldt %0; " #name : : "m"(*st(f, 0)), "m"(*st(f, 1))); \
     sw = status(); \
     __asm__ volatile("fstpt %0; fstp %%st(0)" : "+m"(*st(f, 0))); \
-    if ((rem) && sw & FSW_IE) { \
+    if ((rem) && (is_nan(st(f, 0)) || (sw & FSW_ES && sw & FSW_IE))) { \
         sw = (uint16_t)((sw & ~FSW_CC) | (f->fsw & (FSW_C0 | FSW_C3))); \
     } \
     end(f, sw, (cc) | FSW_C1); \

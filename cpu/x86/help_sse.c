@@ -12,7 +12,7 @@
 #include "util/ldst.h"
 
 enum { MX_FLAGS = 0x3f, MX_PRE = 7 /* IE DE ZE: found before the result is computed */, MX_MODES = 0xe040, MX_FZ = 0x8000,
-       MX_UM = 0x800 };
+       MX_UM = 0x800, MX_UE = 16 };
 
 static unsigned mmu(const X86Cpu *c) { return (c->hflags & HF_MMU) >> HF_MMU_SHIFT; }
 
@@ -49,8 +49,39 @@ uint64_t x86_h_stmxcsr(TcgEnv *env, uint64_t a, uint64_t b, uint64_t cc, uint64_
     return x86_get_mxcsr(x86_env(env));
 }
 
-/* HF_SSE_EXC: would this op raise?  half: bit 0 first, bit 1 another follows; their flags gather in vtmp[3].  Flags found before the computation hide those that come after it.  An exact
- * denormal result under unmasked underflow is not noticed (the masked response sets no flag for it). */
+/* Has the result d an element that is not 0 and below the normal range?  Unmasked, underflow is that alone; masked it
+ * also takes an inexact result, so the flag does not tell. */
+static bool tiny(unsigned op, unsigned x, const void *d)
+{
+    unsigned k = vec_kind(x), width = k == VF_PD || k == VF_SD ? 8 : 4, n = k >= VF_SS ? 1 : 16 / width;
+    static const struct { unsigned bits; uint64_t exp, mant; } format[] = {
+        [2] = { 16, 0x7c00, 0x3ff }, [4] = { 32, 0x7f800000, 0x7fffff },
+        [8] = { 64, 0x7ff0000000000000, 0xfffffffffffff },
+    };
+    switch (op) {
+    case IR_vfadd: case IR_vfsub: case IR_vfmul: case IR_vfdiv: case IR_vfma: case IR_vfaddsub: case IR_vfhadd:
+    case IR_vfhsub: case IR_vfdp:
+        break;
+    case IR_vfcvt:
+        if (k != VCVT_PD_PS && k != VCVT_SD_SS && k != VCVT_PS_PH) {
+            return false;
+        }
+        width = k == VCVT_PS_PH ? 2 : 4;
+        n = k == VCVT_PS_PH ? 4 : k == VCVT_PD_PS ? 2 : 1;
+        break;
+    default:
+        return false;
+    }
+    for (unsigned i = 0; i < n; i++) {
+        uint64_t v = ld_le((const char *)d + i * width, width);
+        if (!(v & format[width].exp) && v & format[width].mant) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* HF_SSE_EXC: would this op raise?  half: bit 0 first, bit 1 another follows; their flags gather in vtmp[3].  Flags found before the computation hide those that come after it.  */
 uint64_t x86_h_sse_check(TcgEnv *env, uint64_t op_x, uint64_t i, uint64_t half, uint64_t f)
 {
     X86Cpu *c = x86_env(env);
@@ -62,6 +93,9 @@ uint64_t x86_h_sse_check(TcgEnv *env, uint64_t op_x, uint64_t i, uint64_t half, 
     vec_eval(op_x & 0xffff, (unsigned)(op_x >> 16), d, c->vtmp[0], c->vtmp[1], c->vtmp[2], i);
     flags = _mm_getcsr() & MX_FLAGS;
     _mm_setcsr(host);
+    if (!(c->mxcsr & MX_UM) && tiny(op_x & 0xffff, (unsigned)(op_x >> 16), d)) {
+        flags |= MX_UE;
+    }
     flags |= half & 1 ? 0 : (uint32_t)c->vtmp[3][0];
     c->vtmp[3][0] = flags;
     raised = flags & ~masked;

@@ -139,6 +139,10 @@ static bool has_modrm(const X86Row *r)
 
 static unsigned reg_field(Build *b)
 {
+    /* FNSTENV and FNSAVE show FIP, which is not kept (gen_fpu.c): only while it is 0 */
+    if (!strcmp(b->row->name, "x87") && b->mem && b->c->ninsns && (b->row->op == 0xd9 || b->row->op == 0xdd)) {
+        return rng_below(b->r, 4);
+    }
     return b->row->match & M_R ? (b->row->match >> M_R_SHIFT) & 7 : rng_below(b->r, 8);
 }
 
