@@ -120,7 +120,8 @@ static void host_move(Fdc *s)
     bool tc = false;
     s->phase = PHASE_BUSY;
     s->dma_wait = 0;
-    s->data_pos += isa_dma_transfer(s->dma, DMA_CHANNEL, to_host(s), s->data + s->data_pos, s->data_len - s->data_pos, &tc);
+    if (s->dma)
+        s->data_pos += isa_dma_transfer(s->dma, DMA_CHANNEL, to_host(s), s->data + s->data_pos, s->data_len - s->data_pos, &tc);
     s->tc = tc;
     s->dma_wait = !tc && s->data_pos < s->data_len;
     if (!s->dma_wait)
@@ -677,7 +678,7 @@ static void fdc_reset(Device *dev)
 static void fdc_loaded(Device *dev)
 {
     Fdc *s = (Fdc *)dev;
-    s->n_params = MIN(s->n_params, MAX_PARAMS - 1);
+    s->n_params = MIN(s->n_params, s->phase == PHASE_COMMAND ? MAX_PARAMS - 1 : MAX_PARAMS);
     s->want_params = MIN(s->want_params, MAX_PARAMS);
     s->n_result = MIN(s->n_result, MAX_RESULT);
     s->result_pos = MIN(s->result_pos, MAX_RESULT - 1);
