@@ -49,20 +49,21 @@ static inline RHEA_GPR_ONLY uint64_t cc_sub(uint64_t r, uint64_t a, uint64_t b, 
            cc_bit(((a ^ b) & (a ^ r)) >> (bits - 1) & 1, FL_OF);
 }
 
-static RHEA_GPR_ONLY uint64_t cc_shift(CcClass class, uint64_t r, uint64_t src, unsigned bits)
+/* n: the count, at least 1; a: the operand, truncated.  OF is that of the last single step. */
+static RHEA_GPR_ONLY uint64_t cc_shift(CcClass class, uint64_t r, uint64_t a, unsigned n, unsigned bits)
 {
     uint64_t top = r >> (bits - 1) & 1, cf, of;
     switch (class) {
     case CCC_SHL:
-        cf = src >> (bits - 1) & 1;
+        cf = a << (n - 1) >> (bits - 1) & 1;
         of = top ^ cf;
         break;
     case CCC_SHR:
-        cf = src & 1;
+        cf = a >> (n - 1) & 1;
         of = top ^ (r >> (bits - 2) & 1);
         break;
     default:
-        cf = src & 1;
+        cf = (uint64_t)((int64_t)(a << (64 - bits)) >> (64 - bits)) >> (n - 1) & 1;
         of = 0;
     }
     return cc_zsp(r, bits) | FL_AF | cf | cc_bit(of, FL_OF);
@@ -87,7 +88,7 @@ static RHEA_GPR_ONLY uint64_t cc_plain(CcClass class, uint64_t r, uint64_t src, 
     case CCC_BZHI: return cc_zsp(r, bits) | cc_bit(src != 0, FL_CF);
     case CCC_ZCNT: return cc_bit(r == 0, FL_ZF) | cc_bit(src == 0, FL_CF);
     case CCC_SCAN: return cc_bit(src == 0, FL_ZF) | cc_parity(r);
-    default: return cc_shift(class, r, src, bits);
+    default: return cc_shift(class, r, src, src2 & 63, bits);
     }
 }
 
@@ -97,7 +98,7 @@ RHEA_GPR_ONLY uint64_t cc_compute(unsigned op, uint64_t dst, uint64_t src, uint6
     unsigned bits = class == CCC_EFLAGS ? 64 : cc_bits(op);
     /* INC, DEC, MUL: src is a truth value, not an operand */
     bool wide = class == CCC_MUL || class == CCC_BZHI;
-    uint64_t fl = cc_plain(class, cc_truncate(dst, bits), wide ? src : cc_truncate(src, bits), src2 & 1, bits);
+    uint64_t fl = cc_plain(class, cc_truncate(dst, bits), wide ? src : cc_truncate(src, bits), src2, bits);
     return op & CC_CFX ? (fl & ~(uint64_t)FL_CF) | (src2 & 1) : fl;
 }
 

@@ -14,8 +14,7 @@
  *   SBB      result           second operand             borrow in
  *   LOGIC    result           -                          -
  *   INC DEC  result           CF (0, 1: unchanged)       -
- *   SHL      result           operand << (count - 1)     -
- *   SAR SHR  result           operand >> (count - 1)     -
+ *   SHL SHR SAR  result       operand                    count, not 0
  *   MUL      low half         not 0: CF and OF           -
  *   BLSR     result           operand                    -        CF = operand == 0 (BLSR, BLSMSK)
  *   BLSI     result           operand                    -        CF = operand != 0
@@ -24,7 +23,7 @@
  *   SCAN     result           operand                    -        ZF = operand == 0 (BSF, BSR)
  *
  * With CC_CFX added to CC_OP the carry flag alone is src2 (0, 1) instead (BT,
- * STC, ...); never with ADC and SBB, which use src2.
+ * STC, ...); never with classes that use src2.
  *
  * Within a unit X86CcState remembers the operands as IR values, so a consumer
  * becomes one compare. */
@@ -43,6 +42,8 @@ typedef enum CcClass {
 /* CC_OP: class << 2 | log2 of the size in bytes; 0 is EFLAGS */
 enum { CC_EFLAGS = 0, CC_CFX = 0x80 };
 static inline unsigned cc_op(CcClass c, unsigned size) { return (unsigned)c << 2 | (unsigned)__builtin_ctz(size); }
+/* classes whose src2 is taken: ADC SBB SHL SHR SAR */
+static inline bool cc_uses_src2(CcClass c) { return c == CCC_ADC || c == CCC_SBB || (c >= CCC_SHL && c <= CCC_SAR); }
 static inline CcClass cc_class(unsigned op) { return (CcClass)((op & 0x7f) >> 2); }
 static inline unsigned cc_bits(unsigned op) { return 8u << (op & 3); }
 

@@ -158,6 +158,8 @@ static inline bool x86_has(const Xlat *x, unsigned feature)
 void x86_translate_insn(Xlat *x);
 /* Decodes at x->pc into *in without emitting anything. 0: good; else the vector to raise (#UD, #GP(0), #NM). */
 unsigned x86_decode(Xlat *x, X86Insn *in);
+/* Will the flags be set anew at this linear address before anything could look at them?  (peek.c) */
+bool x86_flags_dead(Xlat *x, uint64_t linear);
 /* All rows, for tests and the monitor: n-th row of a map, NULL past the end. */
 const X86Row *x86_row(X86Map map, unsigned n);
 

@@ -53,9 +53,11 @@ static void shift_flags(Xlat *x, const Count *c, unsigned op, IrVal dst, IrVal s
     IrUnit *u = x->u;
     if (c->fixed) {
         if (c->n)
-            x86_cc_set(x, op, dst, src, IR_NONE, IR_NONE);
+            x86_cc_set(x, op, dst, src, k(x, c->n), IR_NONE);
         return;
     }
+    IrVal n = ir_andi(u, 32, c->v, c->mask);
+    ir_put(u, X86_CC_SRC2, if_counted(x, c, n, ir_get(u, X86_CC_SRC2)));
     ir_put(u, X86_CC_OP, if_counted(x, c, k(x, op), ir_get(u, X86_CC_OP)));
     ir_put(u, X86_CC_DST, if_counted(x, c, dst, ir_get(u, X86_CC_DST)));
     ir_put(u, X86_CC_SRC, if_counted(x, c, src, ir_get(u, X86_CC_SRC)));
@@ -88,8 +90,7 @@ static void shift(Xlat *x, X86Insn *in, IrOpcode op, CcClass class)
         a = ir_zext(u, 32, size * 8, a);
     IrVal r = ir_emit(u, op, w, 0, a, c.v, IR_NONE, IR_NONE);
     x86_wr(x, in, 0, r);
-    IrVal src = c.fixed && !c.n ? r : ir_emit(u, op, w, 0, a, count_minus_1(x, &c), IR_NONE, IR_NONE);
-    shift_flags(x, &c, cc_op(class, size), r, src);
+    shift_flags(x, &c, cc_op(class, size), r, a);
 }
 
 void gen_shl(Xlat *x, X86Insn *in) { shift(x, in, IR_shl, CCC_SHL); }
@@ -188,23 +189,19 @@ static void shift_double(Xlat *x, X86Insn *in, bool left)
     unsigned size = in->op[0].size, w = x86_w(size);
     IrOpcode op = left ? IR_shl : IR_shr;
     Count c = count_of(x, in, 2, size);
-    IrVal b = x86_rd_low(x, in, 1), a = x86_rd_rmw(x, in, 0), r, src;
-    IrVal n1 = c.fixed && !c.n ? k(x, 0) : count_minus_1(x, &c);
+    IrVal b = x86_rd_low(x, in, 1), a = x86_rd_rmw(x, in, 0), r;
     if (size == 2) {
-        IrVal v = double16(x, a, b), n = ir_andi(u, 32, c.v, 31), m1 = ir_andi(u, 32, n1, 31);
-        r = ir_emit(u, op, 64, 0, v, n, IR_NONE, IR_NONE);
-        src = ir_emit(u, op, 64, 0, v, m1, IR_NONE, IR_NONE);
+        r = ir_emit(u, op, 64, 0, double16(x, a, b), ir_andi(u, 32, c.v, 31), IR_NONE, IR_NONE);
         if (left)
-            r = ir_shri(u, 64, r, 32), src = ir_shri(u, 64, src, 32);
+            r = ir_shri(u, 64, r, 32);
     } else {
         IrVal inv = c.fixed ? k(x, (w - c.n) & (w - 1)) : ir_neg(u, 32, c.v);
         r = ir_or(u, w, ir_emit(u, op, w, 0, a, c.v, IR_NONE, IR_NONE),
                   ir_emit(u, left ? IR_shr : IR_shl, w, 0, b, inv, IR_NONE, IR_NONE));
-        src = ir_emit(u, op, w, 0, a, n1, IR_NONE, IR_NONE);
         r = if_counted(x, &c, r, size == 4 ? x86_zext(x, a, 4) : a);
     }
     x86_wr(x, in, 0, r);
-    shift_flags(x, &c, cc_op(left ? CCC_SHL : CCC_SHR, size), r, src);
+    shift_flags(x, &c, cc_op(left ? CCC_SHL : CCC_SHR, size), r, a);
 }
 
 void gen_shld(Xlat *x, X86Insn *in) { shift_double(x, in, true); }

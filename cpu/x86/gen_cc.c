@@ -35,7 +35,7 @@ void x86_cc_set_cf(Xlat *x, IrVal cf)
     X86CcState *s = &x86_unit(x)->cc;
     CcClass class = cc_class(s->op);
     /* explicit flags: the rows may hold an older form of them (x86_cc_all) */
-    if (!s->known || class == CCC_ADC || class == CCC_SBB || class == CCC_EFLAGS) {
+    if (!s->known || cc_uses_src2(class) || class == CCC_EFLAGS) {
         x86_cc_merge(x, FL_CF, cf);
         return;
     }
@@ -141,6 +141,16 @@ static IrVal result(Xlat *x, Prod *p)
     return p->r;
 }
 
+/* The last bit shifted out; inline if the count is constant and that bit is one of the operand. */
+static bool cond_shifted_out(Xlat *x, Prod *p, X86Cond *c)
+{
+    if (!ir_is_const(x->u, p->c) || ir_imm(x->u, p->c) > p->bits)
+        return false;
+    unsigned n = (unsigned)ir_imm(x->u, p->c);
+    *c = cond(p->bits, IRC_TSTNZ, p->b, k(x, (uint64_t)1 << (p->class == CCC_SHL ? p->bits - n : n - 1)));
+    return true;
+}
+
 /* CF.  False: not known inline. */
 static bool cond_cf(Xlat *x, Prod *p, X86Cond *c)
 {
@@ -153,9 +163,9 @@ static bool cond_cf(Xlat *x, Prod *p, X86Cond *c)
     case CCC_SCAN: *c = cond_const(x, false); return true;
     case CCC_INC:
     case CCC_DEC: *c = cond(32, IRC_NE, p->b, k(x, 0)); return true;
-    case CCC_SHL: *c = cond(p->bits, IRC_LT, p->b, k(x, 0)); return true;
+    case CCC_SHL:
     case CCC_SHR:
-    case CCC_SAR: *c = cond(32, IRC_TSTNZ, p->b, k(x, 1)); return true;
+    case CCC_SAR: return cond_shifted_out(x, p, c);
     case CCC_MUL:
     case CCC_BZHI: *c = cond(64, IRC_NE, p->b, k(x, 0)); return true;
     case CCC_BLSI: *c = cond(p->bits, IRC_NE, p->b, k(x, 0)); return true;

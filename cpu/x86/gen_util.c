@@ -286,12 +286,15 @@ static uint64_t linear_of(const Xlat *x, uint64_t eip)
 unsigned x86_exit_to(Xlat *x, X86Insn *in, uint64_t eip, unsigned flags)
 {
     uint64_t lin = linear_of(x, eip);
+    IrExit e = { .kind = IRX_DIRECT, .pc = eip, .arg = { in->next_eip } };
     if (!xlat_same_page(x, lin))
         flags |= IRX_CROSS;
+    else if (x86_flags_dead(x, lin))
+        e.dead[X86_CC_OP / 64] |= BIT(X86_CC_OP) | BIT(X86_CC_DST) | BIT(X86_CC_SRC) | BIT(X86_CC_SRC2);
     if (lin <= in->pc)
         flags |= IRX_BACKWARD;
-    return ir_exit_new(x->u, (IrExit){ .kind = IRX_DIRECT, .flags = (uint8_t)flags, .pc = eip,
-                                       .arg = { in->next_eip } });
+    e.flags = (uint8_t)flags;
+    return ir_exit_new(x->u, e);
 }
 
 void x86_poll(Xlat *x, uint64_t eip)
