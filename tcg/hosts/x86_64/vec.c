@@ -135,6 +135,12 @@ static void emit_a_imm(Cg *c, const IrOp *o)
     have(row_op(o)) ? unary(c, o, row_op(o), o->a, op_imm(o)) : emit_by_c(c, o);
 }
 
+/* the legacy forms have the first eight predicates only */
+static void emit_vfcmp(Cg *c, const IrOp *o)
+{
+    host_feat.avx || op_imm(o) < 8 ? emit_ab_imm(c, o) : emit_by_c(c, o);
+}
+
 /* FP ops of b alone: packed forms have one source, scalar ones keep the rest of a */
 static void emit_b(Cg *c, const IrOp *o)
 {
@@ -439,7 +445,7 @@ ROW(vfsqrt,   emit_b,         FP(0x51))
 ROW(vfrcp,    emit_b,         { N0(0x53), 0, F3(0x53) })
 ROW(vfrsqrt,  emit_b,         { N0(0x52), 0, F3(0x52) })
 ROW(vfround,  emit_b,         { P3A(0x08, N_SSE41), P3A(0x09, N_SSE41), P3A(0x0a, N_SSE41), P3A(0x0b, N_SSE41) })
-ROW(vfcmp,    emit_ab_imm,    FP(0xc2))
+ROW(vfcmp,    emit_vfcmp,     FP(0xc2))
 ROW(vfaddsub, emit_ab,        { F2(0xd0), P(0xd0) })
 ROW(vfhadd,   emit_ab,        { F2(0x7c), P(0x7c) })
 ROW(vfhsub,   emit_ab,        { F2(0x7d), P(0x7d) })
