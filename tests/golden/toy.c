@@ -1,0 +1,2 @@
+/* The toy machine of tests/ir, here for its registers. */
+#include "tests/ir/toy.c"
