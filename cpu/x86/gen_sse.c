@@ -161,6 +161,11 @@ void gen_vop(Xlat *x, X86Insn *in)
     IrOpcode op = simd_irop(in);
     IrVal c = op == IR_vsha ? ir_get(x->u, X86_XMM0) : IR_NONE;
     SimdHalf s[2];
+    if (op == IR_vxor && in->op[first + 1].loc == LOC_VEC && in->op[first].reg == in->op[first + 1].reg) {
+        IrVal zero = ir_v(x->u, IR_vzero, 0, IR_NONE, IR_NONE);          /* the usual way to clear a register */
+        simd_wr(x, in, 0, nh, (IrVal[2]) { zero, zero });
+        return;
+    }
     for (unsigned h = 0; h < nh; h++) {
         IrVal b = simd_rd(x, in, first + 1, h);
         s[h] = (SimdHalf) { op_x(in, h), simd_rd(x, in, first, h), b, c, IR_NONE };

@@ -66,7 +66,7 @@ typedef struct FlagState {
     uint8_t w;
     IrVal a, b, d;                       /* FL_CMP, FL_ADD: operands; d: result of the op that set them */
 } FlagState;
-enum { FL_NONE, FL_CMP, FL_ADD, FL_LOGIC };
+enum { FL_NONE, FL_CMP, FL_ADD, FL_LOGIC, FL_FCMP /* d = vfcmpi: CF PF ZF as (U)COMISx left them */ };
 
 /* Out-of-line code, emitted behind the unit. */
 typedef enum StubKind { STUB_MEM, STUB_EXIT, STUB_LINK } StubKind;

@@ -109,10 +109,29 @@ static bool flags_wanted(const Cg *c, const IrOp *o)
     return false;
 }
 
+/* A test of the bits that vfcmpi makes, while the flags are still those of its comparison. */
+static int fcmp_answer(const Cg *c, IrCond cond, IrVal a, IrVal b)
+{
+    if (a != c->fl.d || cond < IRC_TSTZ || !cg_is_const(c, b)) {
+        return -1;
+    }
+    bool any = cond == IRC_TSTNZ;
+    switch (cg_imm(c, b)) {
+    case 0x01: return any ? CC_B : CC_AE;
+    case 0x04: return any ? CC_P : CC_NP;
+    case 0x40: return any ? CC_E : CC_NE;
+    case 0x41: return any ? CC_BE : CC_A;
+    default: return -1;
+    }
+}
+
 /* The condition code if the flags already answer it, else -1. */
 static int flags_answer(const Cg *c, unsigned w, IrCond cond, IrVal a, IrVal b)
 {
     const FlagState *f = &c->fl;
+    if (f->kind == FL_FCMP) {
+        return fcmp_answer(c, cond, a, b);
+    }
     if (f->kind == FL_NONE || f->w != w) {
         return -1;
     }

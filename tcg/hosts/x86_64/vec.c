@@ -226,7 +226,7 @@ static void emit_vfcmpi(Cg *c, const IrOp *o)
     cmov(c, CC_E, d, t);
     x_movi(&c->e, t, 0x45);
     cmov(c, CC_P, d, t);
-    cg_flags_lost(c);
+    c->fl = (FlagState) { .kind = FL_FCMP, .d = o->d };   /* moves changed no flags */
 }
 
 static uint32_t int_op(const IrOp *o, uint32_t code)
