@@ -567,5 +567,7 @@ void x86_translate_insn(Xlat *x)
         in.row->gen(x, &in);
         if (!x->end)
             emit_end(x, &in);
+        if (x86_unit(x)->sti && --x86_unit(x)->sti == 0 && !x->end)
+            x86_poll(x, in.next_eip);
     }
 }

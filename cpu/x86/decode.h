@@ -142,6 +142,7 @@ static inline bool x86_mem(const X86Insn *in) { return in->mod != 3; }   /* inst
 typedef struct X86Unit {
     bool started;
     X86CcState cc;                       /* what is known of the flags (cc.h) */
+    uint8_t sti;                         /* instructions left until interrupts are polled: the shadow of an STI in the unit */
     uint32_t side_exits;
     uint64_t fpu[64];                    /* gen_fpu.c's knowledge (stack top ...) */
 } X86Unit;

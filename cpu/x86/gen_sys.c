@@ -332,10 +332,24 @@ void gen_cli(Xlat *x, X86Insn *in)
     ir_ste(x->u, 64, OFF(eflags), ir_andi(x->u, 64, ir_lde(x->u, 64, OFF(eflags)), ~(uint64_t)FL_IF));
 }
 
+/* Is the next instruction sure to be in this unit?  Then nothing can come between it and this one. */
+static bool next_in_unit(Xlat *x, const X86Insn *in)
+{
+    uint8_t buf[15];
+
+    return !x86_step(x) && x->ninsns + 2 <= x->max_insns && x->u->nops + 64 < IR_MAX_OPS / 2 &&
+        x->u->nexits + 8 < IR_MAX_EXITS / 2 && xlat_peek(x, in->next, buf, sizeof buf);
+}
+
 void gen_sti(Xlat *x, X86Insn *in)
 {
     if (if_needs_virtual(x)) {
         x86_call1(x, X86H_virtual_if, k(x, 1));
+        return;
+    }
+    if (next_in_unit(x, in)) {
+        x86_call0(x, X86H_sti_inside);
+        x86_unit(x)->sti = 2;            /* decode.c polls after the next instruction */
         return;
     }
     x86_call0(x, X86H_sti);

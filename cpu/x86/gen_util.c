@@ -309,7 +309,7 @@ void x86_exit_direct(Xlat *x, X86Insn *in, uint64_t eip, unsigned flags)
         end_step(x);
         return;
     }
-    if (linear_of(x, eip) <= in->pc)
+    if (linear_of(x, eip) <= in->pc || x86_unit(x)->sti)
         x86_poll(x, eip);
     ir_exit(x->u, x86_exit_to(x, in, eip, flags));
     x->end = true;

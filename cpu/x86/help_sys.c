@@ -6,7 +6,7 @@
  * row; the unit then ends with a lookup in the new mode.  Checks are in the
  * order of the SDM's pseudo-code (volume 2). */
 #include "cpu/x86/sys.h"
-#include "util/log.h"
+#include "util/bits.h"
 
 /* The signature, with the vcpu as `c` and unused arguments silenced. */
 #define H(name) \
@@ -319,6 +319,17 @@ H(sti)
         c->hflags |= HF_SHADOW;
         cpu_mode_changed(&c->vcpu);
     }
+    return 0;
+}
+
+/* The same where the next instruction follows in the unit, which polls after it. */
+RHEA_GPR_ONLY uint64_t x86_h_sti_inside(TcgEnv *env, uint64_t a, uint64_t b, uint64_t c3, uint64_t f)
+{
+    X86Cpu *c = x86_env(env);
+
+    (void)a, (void)b, (void)c3, (void)f;
+    c->eflags |= FL_IF;
+    x86_check_irq(c);
     return 0;
 }
 

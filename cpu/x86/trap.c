@@ -307,10 +307,10 @@ static void deliver_irq(X86Cpu *c, unsigned vector)
     x86_deliver(c, EVENT_HARD, &(Fault){ .kind = vector });
 }
 
-bool x86_poll_irq(Vcpu *v)
+/* Takes one of p. */
+static bool take(X86Cpu *c, uint32_t p)
 {
-    X86Cpu *c = x86_of(v);
-    uint32_t p = __atomic_load_n(&v->pending, __ATOMIC_ACQUIRE);
+    Vcpu *v = &c->vcpu;
     int vector;
 
     if (p & (CPU_IRQ_RESET | CPU_IRQ_INIT)) {
@@ -352,16 +352,27 @@ bool x86_poll_irq(Vcpu *v)
     return false;
 }
 
+bool x86_poll_irq(Vcpu *v)
+{
+    X86Cpu *c = x86_of(v);
+
+    if (!take(c, __atomic_load_n(&v->pending, __ATOMIC_ACQUIRE))) {
+        return false;
+    }
+    x86_check_irq(c);                    /* there may be more */
+    return true;
+}
+
 bool x86_has_work(const Vcpu *v)
 {
     const X86Cpu *c = (const X86Cpu *)v;
     uint32_t p = __atomic_load_n(&v->pending, __ATOMIC_ACQUIRE);
 
-    if (p & (CPU_IRQ_RESET | CPU_IRQ_INIT | CPU_IRQ_SIPI)) {
+    if (p & (CPU_IRQ_RESET | CPU_IRQ_INIT)) {
         return true;
     }
     if (v->powered_off) {
-        return false;
+        return p & CPU_IRQ_SIPI;
     }
     return ((p & CPU_IRQ_SMI) && !(c->hflags & HF_SMM)) || ((p & CPU_IRQ_NMI) && !c->nmi_masked) ||
         ((p & CPU_IRQ_HARD) && (c->eflags & FL_IF));
