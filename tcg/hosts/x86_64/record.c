@@ -23,7 +23,9 @@ static void put_bytes(Cg *c, const void *p, unsigned n)
         c->rec_cap = MAX(2 * c->rec_cap, 4096u);
         c->rec = g_realloc(c->rec, c->rec_cap);
     }
-    memcpy(c->rec + c->nrec, p, n);
+    if (n) {
+        memcpy(c->rec + c->nrec, p, n);
+    }
     c->nrec += n;
 }
 
