@@ -129,6 +129,8 @@ int host_enter(TcgCtx *ctx, TcgEnv *env, const uint8_t *code);
 void host_abandon(TcgCtx *ctx, TcgEnv *env);
 /* SIGFPE handler part: if the host pc is a div2 site, redirects uc to TcgRuntime.arith and returns true. */
 bool host_fault(TcgCtx *ctx, TcgEnv *env, void *ucontext);
+/* -perfmap: from now on each block is named in /tmp/perf-PID.map, where perf looks for it. */
+bool host_perfmap(GError **err);
 /* Disassembles generated code into out (capstone). */
 void host_disas(const uint8_t *code, size_t size, GString *out);
 

@@ -4,8 +4,12 @@
 #include "tcg/hosts/x86_64/cg.h"
 
 #include <cpuid.h>
+#include <errno.h>
+#include <inttypes.h>
 #include <signal.h>
+#include <stdio.h>
 #include <ucontext.h>
+#include <unistd.h>
 
 #include "util/bits.h"
 #include "util/log.h"
@@ -139,6 +143,28 @@ static void states_remove(HostState *hs)
     g_mutex_unlock(&states_lock);
 }
 
+/* ---- -perfmap ---- */
+
+static FILE *perfmap;
+
+bool host_perfmap(GError **err)
+{
+    g_autofree char *path = g_strdup_printf("/tmp/perf-%d.map", (int)getpid());
+    perfmap = fopen(path, "we");
+    if (!perfmap) {
+        g_set_error(err, RHEA_ERROR, ERR_RUN, "cannot write %s: %s", path, g_strerror(errno));
+    }
+    return perfmap != NULL;
+}
+
+static void perfmap_add(const void *code, size_t size, const char *what, uint64_t pc)
+{
+    if (perfmap) {
+        fprintf(perfmap, "%" PRIx64 " %zx %s:%" PRIx64 "\n", (uint64_t)(uintptr_t)code, size, what, pc);
+        fflush(perfmap);
+    }
+}
+
 /* ---- set-up ---- */
 
 enum { THUNKS_MAX = 192 << 10 };
@@ -160,6 +186,7 @@ bool host_init(TcgCtx *ctx, GError **err)
     host_make_thunks(hs, &e);
     g_assert(e.p - e.start < THUNKS_MAX);
     code_commit(ctx->buf, (size_t)(e.p - e.start), NULL);
+    perfmap_add(rx, (size_t)(e.p - e.start), "thunks", 0);
     states_add(hs);
     return true;
 }
@@ -310,6 +337,7 @@ bool host_compile(TcgCtx *ctx, const IrUnit *u, Block *b)
     ctx->stats.host_insns += c->e.count;
     ctx->stats.host_bytes += size;
     code_commit(ctx->buf, size, b);
+    perfmap_add(b->code, size, "guest", b->pc);
     return true;
 }
 

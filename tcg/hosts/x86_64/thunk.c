@@ -205,7 +205,6 @@ static void make_epilogue(const Thunks *t)
     t->hs->epilogue = begin(t);
     save_ints(t, false);
     vec_out(t);
-    count(t, offsetof(TcgScratch, n_loop_exits));
     x_store_imm(e, 64, RM_SCRATCH(site), 0);
     x_movi(e, RAX, HOST_LEFT_LOOP);
     stack_adjust(t, 8);
@@ -217,7 +216,7 @@ static void make_epilogue(const Thunks *t)
 }
 
 /* Jumped to at the end of a block.  C says where to go on. */
-static void make_go_on(const Thunks *t, void *fn, bool jump_arg, size_t counter)
+static void make_go_on(const Thunks *t, void *fn, bool jump_arg)
 {
     Emit *e = t->e;
     if (jump_arg) {
@@ -226,7 +225,6 @@ static void make_go_on(const Thunks *t, void *fn, bool jump_arg, size_t counter)
         x_alui(e, X_CMP, 32, rm_env(offsetof(TcgEnv, exit_request)), 0);
         x_jcc_to(e, CC_NE, t->hs->epilogue);
     }
-    count(t, counter);
     save_ints(t, false);
     vec_out(t);
     x_store_imm(e, 64, RM_SCRATCH(site), 0);
@@ -346,7 +344,6 @@ static void make_slow(const Thunks *t, int n)
     for (unsigned i = 0; i < ARRAY_LEN(caller_saved); i++) {
         push(t, caller_saved[i]);
     }
-    count(t, offsetof(TcgScratch, n_tlb_miss));
     env_arg(t);
     x_mov(e, 64, RSI, RM_SCRATCH(slow_addr));
     load_memop(t, RDX);
@@ -394,9 +391,9 @@ void host_make_thunks(HostState *hs, Emit *e)
     make_enter(&t);
     make_epilogue(&t);
     hs->chain = begin(&t);
-    make_go_on(&t, (void *)hs->ctx->rt->chain, true, offsetof(TcgScratch, n_chain));
+    make_go_on(&t, (void *)hs->ctx->rt->chain, true);
     hs->lookup = begin(&t);
-    make_go_on(&t, (void *)hs->ctx->rt->lookup, false, offsetof(TcgScratch, n_lookup));
+    make_go_on(&t, (void *)hs->ctx->rt->lookup, false);
     hs->heavy = begin(&t);
     make_call(&t, true, true);
     hs->light = begin(&t);
