@@ -95,7 +95,8 @@ typedef enum CpuidWord {
     CW_80000008_EBX, CW_6_EAX, CW_COUNT
 } CpuidWord;
 
-/* What the processor core asks of its local APIC (hw/intc/apic.c fills it).  All under the machine lock except `pending`. */
+/* What the processor core asks of its local APIC (hw/intc/apic.c fills it).  From the vcpu's thread; they take the machine lock
+ * themselves, all but `pending` and the plain reads. */
 typedef struct X86ApicOps {
     int (*take)(void *apic);             /* highest deliverable vector, acknowledged; -1: spurious, none */
     bool (*pending)(void *apic);

@@ -26,6 +26,7 @@
 #include "hw/core/machine.h"
 #include "hw/intc/i8259.h"
 #include "util/bits.h"
+#include "util/lock.h"
 
 /* register numbers: offset in the page / 16 */
 enum {
@@ -606,12 +607,53 @@ static bool op_msr_write(void *apic, uint32_t msr, uint64_t val)
 }
 
 static uint8_t op_sipi_vector(void *apic) { return ((Apic *)apic)->sipi; }
-static void op_init(void *apic) { apic_clear(apic); }
+
+/* The processor's side: from its thread, with or without the machine lock. */
+static int locked_take(void *apic)
+{
+    machine_lock();
+    int v = op_take(apic);
+    machine_unlock();
+    return v;
+}
+static bool locked_set_base(void *apic, uint64_t val)
+{
+    machine_lock();
+    bool ok = op_set_base(apic, val);
+    machine_unlock();
+    return ok;
+}
+static void locked_set_tpr(void *apic, uint8_t cr8)
+{
+    machine_lock();
+    op_set_tpr(apic, cr8);
+    machine_unlock();
+}
+static bool locked_msr_read(void *apic, uint32_t msr, uint64_t *val)
+{
+    machine_lock();
+    bool ok = op_msr_read(apic, msr, val);
+    machine_unlock();
+    return ok;
+}
+static bool locked_msr_write(void *apic, uint32_t msr, uint64_t val)
+{
+    machine_lock();
+    bool ok = op_msr_write(apic, msr, val);
+    machine_unlock();
+    return ok;
+}
+static void locked_init(void *apic)
+{
+    machine_lock();
+    apic_clear(apic);
+    machine_unlock();
+}
 
 const X86ApicOps apic_ops = {
-    .take = op_take, .pending = op_pending, .get_base = op_get_base, .set_base = op_set_base, .get_tpr = op_get_tpr,
-    .set_tpr = op_set_tpr, .msr_read = op_msr_read, .msr_write = op_msr_write, .init = op_init,
-    .sipi_vector = op_sipi_vector,
+    .take = locked_take, .pending = op_pending, .get_base = op_get_base, .set_base = locked_set_base,
+    .get_tpr = op_get_tpr, .set_tpr = locked_set_tpr, .msr_read = locked_msr_read, .msr_write = locked_msr_write,
+    .init = locked_init, .sipi_vector = op_sipi_vector,
 };
 
 /* ---- life ---- */
