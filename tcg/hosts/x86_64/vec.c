@@ -46,7 +46,7 @@ static uint64_t vec_call(TcgEnv *env, uint64_t op_x, uint64_t i, uint64_t u, uin
     uint64_t r;
     (void)u, (void)v;
     _mm_setcsr(env->fpcr);
-    r = vec_eval(op_x & 0xffff, (unsigned)(op_x >> 16), s->vec_arg[3], s->vec_arg[0], s->vec_arg[1], s->vec_arg[2], i);
+    r = vec_eval(op_x & 0xffff, (uint16_t)(op_x >> 16), s->vec_arg[3], s->vec_arg[0], s->vec_arg[1], s->vec_arg[2], i);
     env->fpcr |= _mm_getcsr() & 0x3f;
     _mm_setcsr(host);
     return r;
