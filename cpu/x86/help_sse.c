@@ -224,22 +224,24 @@ static void copy_guest(X86Cpu *c, uint64_t addr, void *buf, unsigned len, bool w
     }
 }
 
+/* As on AMD processors the pointers are saved only with an exception pending, else 0. */
 static void put_x87(const X86Cpu *c, uint8_t *a, unsigned mode)
 {
-    const X86Fpu *f = &c->fpu;
+    static const X86Fpu none;
+    const X86Fpu *f = &c->fpu, *p = f->fsw & FSW_ES ? f : &none;
     st_le16(a, f->fcw);
     st_le16(a + 2, fpu_get_fsw(f));
     a[4] = fpu_get_ftw8(f);
     a[5] = 0;
-    st_le16(a + 6, f->fop);
+    st_le16(a + 6, p->fop);
     if (mode & FX_W) {
-        st_le64(a + 8, f->fip);
-        st_le64(a + 16, f->fdp);
+        st_le64(a + 8, p->fip);
+        st_le64(a + 16, p->fdp);
     } else {
-        st_le32(a + 8, (uint32_t)f->fip);
-        st_le32(a + 12, f->fcs);
-        st_le32(a + 16, (uint32_t)f->fdp);
-        st_le32(a + 20, f->fds);
+        st_le32(a + 8, (uint32_t)p->fip);
+        st_le32(a + 12, p->fcs);
+        st_le32(a + 16, (uint32_t)p->fdp);
+        st_le32(a + 20, p->fds);
     }
     for (unsigned i = 0; i < 8; i++) {
         memset(a + 32 + 16 * i, 0, 16);
@@ -346,7 +348,8 @@ uint64_t x86_h_xsave(TcgEnv *env, uint64_t addr, uint64_t mode, uint64_t mask, u
 {
     X86Cpu *c = x86_env(env);
     unsigned form = (unsigned)mode >> 2, fx = mode & 3;
-    uint64_t rfbm = mask & c->xcr0, used = in_use(c, fx), save = form == XSAVE_PLAIN ? rfbm : rfbm & used;
+    uint64_t rfbm = mask & c->xcr0, used = in_use(c, fx) | (form == XSAVE_C && x86_get_mxcsr(c) != MXCSR_INIT ? XS_SSE : 0);
+    uint64_t save = form == XSAVE_PLAIN ? rfbm : rfbm & used;
     unsigned len = rfbm & XS_AVX ? AREA_SIZE : AREA_AVX;
     uint8_t a[AREA_SIZE];
     (void)f;
