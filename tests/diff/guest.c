@@ -79,7 +79,7 @@ static void set_mode(X86Cpu *c, unsigned mode)
     c->xcr0 = 7;
     c->cr3 = TABLES;
     for (unsigned s = 0; s < 6; s++)
-        c->seg[s] = (X86Seg){ .sel = s == SEG_CS ? 0x33 : 0x2b, .limit = ~0u, .attr = s == SEG_CS ? code : data };
+        c->seg[s] = (X86Seg){ .sel = s != SEG_CS ? 0x2b : mode == 64 ? 0x33 : 0x23, .limit = ~0u, .attr = s == SEG_CS ? code : data };
     c->eflags = 2 | FL_IF;
     x86_update_mode(c);
 }
