@@ -114,6 +114,7 @@ static void salt_update(Vcpu *c, uint64_t flags)
         *s = (Salt){ flags, gen, t->epoch, (uint16_t)t->next_salt++ };
     }
     c->env.jc_salt = (uint64_t)s->id << JC_SALT_SHIFT;
+    c->env.pc_bias = c->arch->pc_bias(flags);
 }
 
 void cpu_mode_changed(Vcpu *c)

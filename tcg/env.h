@@ -63,6 +63,7 @@ typedef struct TcgEnv {
     uint64_t jc_salt;
     uint64_t regs[ENV_REGS];             /* homes of the arch's integer registers, flag operands and pc: an arch's
                                             RegDesc offsets point here (see cpu/ARCH/regs.def) */
+    uint64_t pc_bias;                    /* linear address of the code minus its pc, as IrUnit.pc_bias; kept with jc_salt */
 } TcgEnv;
 
 typedef struct TcgScratch {

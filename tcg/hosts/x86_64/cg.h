@@ -54,7 +54,7 @@ typedef struct HostState {
     TcgCtx *ctx;
     struct HostState *next;
     RaMap map;
-    const uint8_t *enter, *epilogue, *chain, *lookup, *heavy, *light, *light_write, *arith;
+    const uint8_t *enter, *epilogue, *chain, *lookup, *probe, *heavy, *light, *light_write, *arith;
     const uint8_t *slow[T_COUNT];
     const uint8_t **helper;              /* one entry for each helper of the arch */
     struct Cg *cg;
@@ -94,7 +94,7 @@ typedef struct Stub {
 
 typedef struct HomeWrite { uint32_t off; RaLoc loc; } HomeWrite;
 
-enum { CG_MAX_STUBS = IR_MAX_OPS + 2 * IR_MAX_EXITS, CG_MAX_WRITES = 4096 };
+enum { CG_MAX_STUBS = 2 * IR_MAX_OPS };  /* an op has at most an EXIT and a LINK */
 
 typedef struct Cg {
     Ra ra;                               /* first: host_ra_* find the Cg from it */
@@ -104,10 +104,10 @@ typedef struct Cg {
     Block *b;
     FlagState fl;
     unsigned insn;                       /* row of IrUnit.insns: the guest instruction of the current op */
-    unsigned nstubs, nwrites, nrec, rec_cap, njumps;
+    unsigned nstubs, nwrites, writes_cap, nrec, rec_cap, njumps;
     uint8_t *rec;                        /* fault records so far */
+    HomeWrite *writes;
     Stub stubs[CG_MAX_STUBS];
-    HomeWrite writes[CG_MAX_WRITES];
 } Cg;
 
 typedef struct HostOp HostOp;

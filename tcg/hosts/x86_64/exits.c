@@ -36,7 +36,10 @@ static void snapshot(Cg *c, Stub *s, const uint64_t *except)
         for (uint64_t m = ra->stale[w] & ~except[w]; m; m &= m - 1) {
             unsigned r = w * 64 + (unsigned)__builtin_ctzll(m);
             if (ra->pend_end[r] >= ra->i) {
-                g_assert(c->nwrites < CG_MAX_WRITES);
+                if (c->nwrites == c->writes_cap) {
+                    c->writes_cap = MAX(2 * c->writes_cap, 256u);
+                    c->writes = g_renew(HomeWrite, c->writes, c->writes_cap);
+                }
                 c->writes[c->nwrites++] = (HomeWrite){ c->u->arch->regs[r].offset, ra_loc(ra, ra->cur[r]) };
             }
         }
@@ -149,7 +152,7 @@ static void leave(Cg *c, const IrExit *x, RaLoc target, unsigned record)
         leave_indirect(c, target);
         break;
     case IRX_LOOKUP:
-        x_jmp_to(&c->e, c->hs->lookup);
+        x_jmp_to(&c->e, c->hs->probe);
         break;
     case IRX_LOOP:
         host_ra_store_imm(&c->ra, pc_home(c), x->pc);

@@ -196,6 +196,7 @@ void host_done(TcgCtx *ctx)
     HostState *hs = ctx->host;
     states_remove(hs);
     g_free(hs->cg->rec);
+    g_free(hs->cg->writes);
     g_free(hs->cg);
     g_free(hs->helper);
     g_free(hs);
@@ -304,7 +305,7 @@ static void emit_stubs(Cg *c)
 /* More than any unit of this many ops and exits needs. */
 static size_t max_size(const IrUnit *u)
 {
-    return 4096 + (size_t)u->nops * 320 + (size_t)u->nexits * 640;
+    return 4096 + (size_t)u->nops * 448 + (size_t)u->nexits * 640;
 }
 
 bool host_compile(TcgCtx *ctx, const IrUnit *u, Block *b)

@@ -241,6 +241,31 @@ static void make_go_on(const Thunks *t, void *fn, bool jump_arg)
     x_op(e, 0xff, 4, rm_reg(R11));
 }
 
+/* Where a unit goes whose helper changed pc and mode: the jump cache, in front of `lookup`. */
+static void make_probe(const Thunks *t)
+{
+    const IrArch *arch = t->hs->map.arch;
+    Emit *e = t->e;
+    t->hs->probe = begin(t);
+    x_alui(e, X_CMP, 32, rm_env(offsetof(TcgEnv, exit_request)), 0);
+    x_jcc_to(e, CC_NE, t->hs->epilogue);
+    x_mov(e, 64, R11, rm_env(arch->regs[arch->pc_reg].offset));
+    x_mov(e, 64, R12, rm_env(offsetof(TcgEnv, pc_bias)));
+    x_test(e, 64, R12, rm_reg(R12));
+    uint8_t *flat = x_jcc8(e, CC_E);
+    x_alu(e, X_ADD, 32, R11, rm_reg(R12));               /* wraps at 32 bits */
+    x_patch8(e, flat);
+    x_mov_rr(e, 32, R12, R11);
+    x_alui(e, X_AND, 32, rm_reg(R12), JC_SIZE - 1);
+    x_shifti(e, X_SHL, 32, R12, 4);
+    x_alu(e, X_XOR, 64, R11, rm_env(offsetof(TcgEnv, jc_salt)));
+    x_alu(e, X_CMP, 64, R11, rm_mem(RBP, R12, 0, (int32_t)ENV_JC - ENV_BIAS));
+    uint8_t *miss = x_jcc8(e, CC_NE);
+    x_op(e, 0xff, 4, rm_mem(RBP, R12, 0, (int32_t)ENV_JC - ENV_BIAS + 8));
+    x_patch8(e, miss);
+    x_jmp_to(e, t->hs->lookup);
+}
+
 /* ---- calls ---- */
 
 static void load_args(const Thunks *t)
@@ -394,6 +419,7 @@ void host_make_thunks(HostState *hs, Emit *e)
     make_go_on(&t, (void *)hs->ctx->rt->chain, true);
     hs->lookup = begin(&t);
     make_go_on(&t, (void *)hs->ctx->rt->lookup, false);
+    make_probe(&t);
     hs->heavy = begin(&t);
     make_call(&t, true, true);
     hs->light = begin(&t);
