@@ -683,12 +683,13 @@ static void fdc_loaded(Device *dev)
     s->n_result = MIN(s->n_result, MAX_RESULT);
     s->result_pos = MIN(s->result_pos, MAX_RESULT - 1);
     s->data_len = MIN(s->data_len, SECTOR);
-    if (s->data_pos >= s->data_len && s->phase == PHASE_EXEC)
-        command_phase(s);
-    if (s->drive >= DRIVES)
-        s->drive = 0;
-    if (!s->blk[s->drive] && s->op)
-        command_phase(s);
+    s->drive %= DRIVES;
+    bool moving = s->data_pos < s->data_len && s->op >= OP_READ && s->op <= OP_FORMAT && s->blk[s->drive];
+    bool dma_ok = moving && s->phase == PHASE_BUSY && s->dma_wait && uses_dma(s);
+    if (!dma_ok)
+        s->dma_wait = 0;
+    if (s->phase > PHASE_RESULT || (s->phase == PHASE_EXEC && !moving) || (s->phase == PHASE_BUSY && !dma_ok))
+        command_phase(s);                /* no request outlives a save: only the host can be waited for */
     set_irq(s, s->irq_pending);
 }
 

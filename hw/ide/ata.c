@@ -319,13 +319,17 @@ static bool set_transfer_mode(IdeDrive *d)
     case 0: case 1:
         return true;
     case 4:
+        if (mode > 2)
+            return false;
         d->mwdma = mode + 1;
         d->udma = 0;
-        return mode <= 2;
+        return true;
     case 8:
+        if (mode > 5)
+            return false;
         d->udma = mode + 1;
         d->mwdma = 0;
-        return mode <= 5;
+        return true;
     default:
         return false;
     }

@@ -538,6 +538,8 @@ static void ide_drive_loaded(Device *dev)
     d->heads = d->heads ? d->heads : 16;
     d->secs = d->secs ? d->secs : 63;
     d->mult = MIN(d->mult, IDE_MAX_MULT);
+    d->mwdma = MIN(d->mwdma, 3);
+    d->udma = MIN(d->udma, 6);
     if (d->cd_block != CD_SECTOR && d->cd_block != CD_RAW)
         d->cd_block = CD_SECTOR;
     ide_channel_loaded(d->chan);
