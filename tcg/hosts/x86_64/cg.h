@@ -5,10 +5,12 @@
  *   cg.h      this: context, operands, results
  *   ops.c     integer ops, guest registers, comparisons
  *   mem.c     guest memory: the inline TLB check and its cold stubs
- *   exits.c   side exits, chaining, jump cache, calls
- *   vec.c ... vector ops
+ *   wide.c    mul2, div2 and other ops with fixed registers or feature bits; calls
+ *   exits.c   side exits, chaining, the jump cache
+ *   vmove.c   vector moves;  vec.c: vector ops
  *   thunk.c   code made once: prologue, epilogue, slow paths, calls of C
- *   host.c    driver, fault records, patching, signals
+ *   record.c  fault records
+ *   host.c    driver, patching, signals;  disas.c: -d host
  *
  * Host registers
  *   rbp             env + ENV_BIAS
