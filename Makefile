@@ -68,7 +68,7 @@ $(O)/obj/%.o: $(SRC)/%.c $(B)/config.mk
 
 $(LIB): $(LIB_OBJS)
 	$(call say,AR,$@)
-	$(Q)rm -f $@ && ar rcs $@ $(LIB_OBJS)
+	$(Q)t=$@.$$$$ && ar rcs $$t $(LIB_OBJS) && mv $$t $@
 
 $(O)/rhea: $(O)/obj/ui/main.o $(LIB)
 	$(call say,LINK,$@)
