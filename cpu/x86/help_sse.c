@@ -81,7 +81,8 @@ static bool tiny(unsigned op, unsigned x, const void *d)
     return false;
 }
 
-/* HF_SSE_EXC: would this op raise?  half: bit 0 first, bit 1 another follows; their flags gather in vtmp[3].  Flags found before the computation hide those that come after it.  */
+/* HF_SSE_EXC: would this op raise?  half: bit 0 first, bit 1 another follows; their flags gather in vtmp[3].  Flags found
+ * before the computation hide those that come after it. */
 uint64_t x86_h_sse_check(TcgEnv *env, uint64_t op_x, uint64_t i, uint64_t half, uint64_t f)
 {
     X86Cpu *c = x86_env(env);
