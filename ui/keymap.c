@@ -54,6 +54,10 @@ int input_parse_keys(const char *text, unsigned *out, int max, GError **err)
 {
     g_auto(GStrv) names = g_strsplit(text, "-", -1);
     int n = 0;
+    if (!*text) {
+        g_set_error(err, RHEA_ERROR, ERR_USAGE, "no key given");
+        return -1;
+    }
     for (char **p = names; *p; p++) {
         if (n == max) {
             g_set_error(err, RHEA_ERROR, ERR_USAGE, "'%s': more than %d keys at once", text, max);
