@@ -391,7 +391,7 @@ static bool decode_opnd(Fetch *f, X86Insn *in, X86Opnd *o, unsigned kind, unsign
     case 'P': o->loc = LOC_MMX, o->reg = in->reg & 7; break;
     case 'N': o->loc = LOC_MMX, o->reg = in->rm & 7; return in->mod == 3;
     case 's': o->loc = LOC_SEG, o->reg = (in->modrm >> 3) & 7; return o->reg < 6;
-    case 'C': o->loc = LOC_CR, o->reg = in->reg; break;
+    case 'C': o->loc = LOC_CR, o->reg = in->reg; return 0x11d >> in->reg & 1;        /* CR0 2 3 4 8 */
     case 'D': o->loc = LOC_DR, o->reg = in->reg; break;
     case 'I': opnd_imm(in, o, fetch(f, o->size), (*nimm)++); break;
     case 'S': opnd_imm(in, o, (uint64_t)fetch_s(f, 1), (*nimm)++); break;

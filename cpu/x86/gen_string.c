@@ -235,7 +235,6 @@ static void check_port(Xlat *x, unsigned size)
 static void ins(Xlat *x, X86Insn *in)
 {
     unsigned size = in->op[0].size;
-    check_port(x, size);
     IrVal a = string_addr(x, in, X86_RDI, size, true);
     ir_probe(x->u, x86_w(size), x86_memop(x, size), a);
     x86_st(x, a, size, x86_call2(x, X86H_io_in, port(x), k(x, size)));
@@ -245,11 +244,20 @@ static void ins(Xlat *x, X86Insn *in)
 static void outs(Xlat *x, X86Insn *in)
 {
     unsigned size = in->op[1].size;
-    check_port(x, size);
     IrVal v = x86_ld(x, string_addr(x, in, X86_RSI, size, false), size);
     x86_call3(x, X86H_io_out, port(x), k(x, size), v);
     string_step(x, in, X86_RSI, size);
 }
 
-void gen_ins(Xlat *x, X86Insn *in) { string_insn(x, in, ins, false); }
-void gen_outs(Xlat *x, X86Insn *in) { string_insn(x, in, outs, false); }
+/* The permission is checked even with a count of 0. */
+void gen_ins(Xlat *x, X86Insn *in)
+{
+    check_port(x, in->op[0].size);
+    string_insn(x, in, ins, false);
+}
+
+void gen_outs(Xlat *x, X86Insn *in)
+{
+    check_port(x, in->op[1].size);
+    string_insn(x, in, outs, false);
+}

@@ -80,6 +80,9 @@ void diff_fp_load(struct X86Cpu *cpu, const DiffCase *c);
 void diff_fp_store(const struct X86Cpu *cpu, DiffRegs *d);
 void diff_fp_compare(const DiffCase *c, GString *s);
 
+/* One instruction of random bytes; for the decoder. */
+void diff_generate_raw(DiffCase *c, uint64_t seed, unsigned mode);
+
 /* native.c: n cases in memory that a child shares. */
 DiffCase *diff_cases(unsigned n);
 /* Runs the cases in a child; fills native. */

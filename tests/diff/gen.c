@@ -421,3 +421,51 @@ void diff_generate(DiffCase *c, uint64_t seed, unsigned mode, unsigned max, cons
     put(&b, 0x0b0f, 2);
     c->len = (unsigned)(b.p - c->code);
 }
+
+/* ---- random bytes ---- */
+
+static void put_any(Build *b, unsigned n)
+{
+    while (n--)
+        put8(b, (unsigned)rng_next(b->r) & 255);
+}
+
+/* Prefixes in any number and order, any opcode, a modrm that may point to the data.  What follows is UD2s, which may
+ * become displacement and immediate; where the opcode has no modrm, that byte must be harmless as an opcode. */
+static void put_raw(Build *b)
+{
+    static const uint8_t prefixes[] = { 0x66, 0x66, 0x67, 0xf2, 0xf3, 0xf0, 0x2e, 0x36, 0x3e, 0x26, 0x48, 0x41, 0x4f, 0x40 };
+    static const uint8_t modrm[] = { 0x03, 0x06, 0x07, 0x43, 0x45, 0x46, 0x83, 0x86, 0xc0, 0xc1, 0xc3, 0xc7 };
+    while (rng_percent(b->r, 40))
+        put8(b, prefixes[rng_below(b->r, sizeof prefixes)]);
+    unsigned map = rng_below(b->r, 6);
+    if (map == 4)
+        put8(b, 0xc4), put8(b, rng_below(b->r, 8) << 5 | (1 + rng_below(b->r, 3))), put_any(b, 1);
+    else if (map == 5)
+        put8(b, 0xc5), put_any(b, 1);
+    else if (map)
+        put8(b, 0x0f);
+    if (map == 2 || map == 3)
+        put8(b, map == 2 ? 0x38 : 0x3a);
+    put_any(b, 1);
+    unsigned last = modrm[rng_below(b->r, sizeof modrm)] | rng_below(b->r, 8) << 3;
+    put8(b, memchr("\xcb\xcc\xcd\xce\xcf\xf1", (int)last, 6) ? 0xc0 : last);
+}
+
+void diff_generate_raw(DiffCase *c, uint64_t seed, unsigned mode)
+{
+    Rng r = { seed * 0x9e3779b97f4a7c15ull | 1 };
+    for (unsigned i = 0; i < 4; i++)
+        rng_next(&r);
+    memset(c, 0, sizeof *c);
+    c->seed = seed;
+    c->mode = mode;
+    make_regs(&r, c);
+    Build b = { .r = &r, .c = c, .p = c->code };
+    put_raw(&b);
+    c->ninsns = 1;
+    c->at[1] = (uint8_t)(b.p - c->code);
+    for (unsigned i = 0; i < 10; i++)
+        put(&b, 0x0b0f, 2);
+    c->len = (unsigned)(b.p - c->code);
+}
