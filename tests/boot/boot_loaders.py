@@ -37,7 +37,7 @@ def syslinux_floppy():
     with Guest("-m", "64", "-fda", images.syslinux_floppy(), "-boot", "a", "-snapshot") as g:
         g.expect(r"boot: ", 120)
         g.send("nothing\r")
-        g.expect(r"(Could not find|not find) kernel", 60)
+        g.expect(r"(ot find kernel|failed: No such file)", 60)
 
 
 if __name__ == "__main__":

@@ -2,9 +2,10 @@
 import os
 import shutil
 import subprocess
+import sys
 import tempfile
 
-from debs import cache, kernel, run, skip, unpacked
+from debs import ROOT, cache, kernel, run, skip, unpacked
 
 INIT = """#!/bin/sh
 export PATH=/bin
@@ -19,6 +20,9 @@ exec setsid cttyhack sh
 
 
 def need_program(name, package):
+    """Installs the package where it may."""
+    if not shutil.which(name):
+        subprocess.run([os.path.join(ROOT, "tests/need"), package], stdout=sys.stderr)
     if not shutil.which(name):
         skip(f"{name} is missing: apt-get install {package}")
 
