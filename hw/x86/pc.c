@@ -145,12 +145,20 @@ static bool pc_memory(Pc *pc, GError **err)
     return true;
 }
 
+/* A processor's shutdown (triple fault) pulls the chipset's reset. */
+static void pc_cpu_shutdown(void *machine)
+{
+    machine_request_reset(machine, "processor shutdown");
+}
+
 static bool pc_cpus(Pc *pc, GError **err)
 {
     Machine *m = pc->m;
     m->cpus = cpus_new(arch_find("x86"), m->cfg->smp, m->cfg->cpu_model, m->mem, m->io, &m->cfg->tcg, err);
     if (!m->cpus)
         return false;
+    m->cpus->on_reset = pc_cpu_shutdown;
+    m->cpus->opaque = m;
     pc->apics = apic_bus_new(m);
     for (unsigned i = 0; i < m->cpus->n; i++) {
         X86Cpu *c = x86_of(m->cpus->cpu[i]);
