@@ -211,7 +211,7 @@ static unsigned decode_vex(Fetch *f, X86Insn *in, unsigned b0)
         in->vex = 3;
     }
     in->rex = (uint8_t)(in->mode == 64 ? rex : rex & 8);
-    in->vex_v = (~b2 >> 3) & (in->mode == 64 ? 15 : 7);
+    in->vex_v = (~b2 >> 3) & 15;
     in->vex_l = (b2 >> 2) & 1;
     in->p66 = (b2 & 3) == 1;
     in->rep = rep[b2 & 3];
@@ -363,6 +363,12 @@ static void opnd_moffs(Fetch *f, X86Insn *in, X86Opnd *o)
     in->mseg = in->seg >= 0 ? (uint8_t)in->seg : SEG_DS;
 }
 
+/* VEX.vvvv as a register: bit 3 is ignored outside 64-bit mode */
+static unsigned char vvvv(const X86Insn *in)
+{
+    return in->mode == 64 ? in->vex_v : in->vex_v & 7;
+}
+
 /* False: the form does not exist (#UD). nimm counts immediates. */
 static bool decode_opnd(Fetch *f, X86Insn *in, X86Opnd *o, unsigned kind, unsigned *nimm)
 {
@@ -378,21 +384,21 @@ static bool decode_opnd(Fetch *f, X86Insn *in, X86Opnd *o, unsigned kind, unsign
     case 'G': opnd_gpr(in, o, in->reg); break;
     case 'R': opnd_gpr(in, o, in->rm); break;
     case 'Z': opnd_gpr(in, o, (in->opcode & 7) | (in->rex & 1) << 3); break;
-    case 'B': opnd_gpr(in, o, in->vex_v); break;
+    case 'B': opnd_gpr(in, o, vvvv(in)); break;
     case 'a': o->loc = LOC_GPR, o->reg = X86_RAX; break;
     case 'c': o->loc = LOC_GPR, o->reg = X86_RCX; break;
     case 'd': o->loc = LOC_GPR, o->reg = X86_RDX; break;
     case '1': o->loc = LOC_IMM, o->imm = 1; break;
     case 'V': o->loc = LOC_VEC, o->reg = in->reg; break;
     case 'U': o->loc = LOC_VEC, o->reg = in->rm; return in->mod == 3;
-    case 'H': o->loc = LOC_VEC, o->reg = in->vex_v; break;
+    case 'H': o->loc = LOC_VEC, o->reg = vvvv(in); break;
     case 'L': opnd_imm(in, o, fetch(f, 1), (*nimm)++);
               o->loc = LOC_VEC, o->reg = (uint8_t)(o->imm >> 4) & (in->mode == 64 ? 15 : 7); break;
     case 'P': o->loc = LOC_MMX, o->reg = in->reg & 7; break;
     case 'N': o->loc = LOC_MMX, o->reg = in->rm & 7; return in->mod == 3;
     case 's': o->loc = LOC_SEG, o->reg = (in->modrm >> 3) & 7; return o->reg < 6;
     case 'C': o->loc = LOC_CR, o->reg = in->reg; return 0x11d >> in->reg & 1;        /* CR0 2 3 4 8 */
-    case 'D': o->loc = LOC_DR, o->reg = in->reg; break;
+    case 'D': o->loc = LOC_DR, o->reg = in->reg; return in->reg < 8;
     case 'I': opnd_imm(in, o, fetch(f, o->size), (*nimm)++); break;
     case 'S': opnd_imm(in, o, (uint64_t)fetch_s(f, 1), (*nimm)++); break;
     case 'z': opnd_imm(in, o, (uint64_t)fetch_s(f, o->size == 8 ? 4 : o->size), (*nimm)++); break;
