@@ -61,10 +61,11 @@ PROGRAMS := $(if $(wildcard $(SRC)/ui/main.c),$(O)/rhea $(LINKS)) $(if $(wildcar
 
 all: $(LIB) $(PROGRAMS)
 
+# an object is as old as the start of its compilation: a header edited meanwhile makes it stale
 $(O)/obj/%.o: $(SRC)/%.c $(B)/config.mk
 	@mkdir -p $(@D)
 	$(call say,CC,$*.c)
-	$(Q)$(CC) $(ALL_CFLAGS) -MMD -MP -c -o $@ $<
+	$(Q)t=`date +%s.%N`; $(CC) $(ALL_CFLAGS) -MMD -MP -c -o $@ $< && touch -d @$$t $@
 
 $(LIB): $(LIB_OBJS)
 	$(call say,AR,$@)
