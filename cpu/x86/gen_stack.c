@@ -28,16 +28,12 @@ void gen_pop(Xlat *x, X86Insn *in)
     }
 }
 
+/* What lies above a fault has been stored, as on processors; the instruction stores it again. */
 void gen_pusha(Xlat *x, X86Insn *in)
 {
     unsigned size = in->osize;
-    IrVal addr[8];
-    for (unsigned i = 0; i < 8; i++) {
-        addr[i] = x86_stack_addr(x, in, -(int64_t)(size * (i + 1)), size, true);
-        ir_probe(x->u, 32, x86_memop(x, size), addr[i]);
-    }
     for (unsigned i = 0; i < 8; i++)
-        x86_st(x, addr[i], size, ir_get(x->u, i));
+        x86_st(x, x86_stack_addr(x, in, -(int64_t)(size * (i + 1)), size, true), size, ir_get(x->u, i));
     x86_pop_done(x, in, -(int64_t)size * 8);
 }
 
