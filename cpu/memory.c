@@ -511,7 +511,7 @@ static const FlatRange *view_find(const FlatView *v, uint64_t addr, uint64_t *ga
     }
     if (lo && addr <= v->r[lo - 1].last)
         return &v->r[lo - 1];
-    *gap = lo < v->n ? v->r[lo].start - addr : UINT64_MAX - addr;
+    *gap = lo < v->n ? v->r[lo].start - addr : MAX(UINT64_MAX - addr, 1);        /* never 0: callers walk by it */
     return NULL;
 }
 
