@@ -15,7 +15,7 @@
 #include "util/bits.h"
 
 enum {
-    HASH_BITS = 16,
+    HASH_BITS = 18,
     PAGE = 1 << TLB_PAGE_BITS,
     GRANULE_BITS = 6,
     L2_BITS = 14,                        /* pages a leaf */
