@@ -83,25 +83,48 @@ static bool changed;
 /* ---- RAM blocks ---- */
 
 static GMutex blocks_mutex;
-static RamBlock **blocks;                /* sorted by base; replaced as a whole, old arrays are kept: few and small */
-static unsigned nblocks;
+typedef struct BlockList {
+    struct BlockList *old;               /* the list before this one: readers may still be in it */
+    unsigned n;
+    RamBlock *b[];                       /* sorted by base */
+} BlockList;
+static BlockList *blocks;                /* replaced as a whole; old lists, few and small, live as long as any block */
 static uint64_t next_base;
 
 static RamBlock *block_of(uint64_t ram_addr)
 {
-    unsigned n = __atomic_load_n(&nblocks, __ATOMIC_ACQUIRE);
-    RamBlock **b = __atomic_load_n(&blocks, __ATOMIC_ACQUIRE);
-    unsigned lo = 0, hi = n;
+    const BlockList *l = __atomic_load_n(&blocks, __ATOMIC_ACQUIRE);     /* pairs with blocks_publish */
+    unsigned lo = 0, hi = l ? l->n : 0;
     while (lo < hi) {
         unsigned mid = (lo + hi) / 2;
-        if (b[mid]->base <= ram_addr)
+        if (l->b[mid]->base <= ram_addr)
             lo = mid + 1;
         else
             hi = mid;
     }
-    if (!lo || ram_addr - b[lo - 1]->base >= b[lo - 1]->size)
+    if (!lo || ram_addr - l->b[lo - 1]->base >= l->b[lo - 1]->size)
         return NULL;
-    return b[lo - 1];
+    return l->b[lo - 1];
+}
+
+/* The list with one block more, or one less. */
+static void blocks_publish(RamBlock *add, const RamBlock *del)
+{
+    unsigned n = blocks ? blocks->n : 0, k = 0;
+    BlockList *l = g_malloc(sizeof *l + (n + 1) * sizeof l->b[0]);
+    for (unsigned i = 0; i < n; i++)
+        if (blocks->b[i] != del)
+            l->b[k++] = blocks->b[i];
+    if (add)
+        l->b[k++] = add;
+    l->n = k;
+    l->old = blocks;
+    __atomic_store_n(&blocks, k ? l : NULL, __ATOMIC_RELEASE);
+    while (!k && l) {                    /* no memory is left that a reader could ask for */
+        BlockList *old = l->old;
+        g_free(l);
+        l = old;
+    }
 }
 
 static RamBlock *block_new(const char *name, uint64_t size, GError **err)
@@ -120,12 +143,7 @@ static RamBlock *block_new(const char *name, uint64_t size, GError **err)
     g_mutex_lock(&blocks_mutex);
     b->base = next_base;
     next_base = round_up(next_base + size, 2 << 20);
-    RamBlock **grown = g_new(RamBlock *, nblocks + 1);
-    if (nblocks)
-        memcpy(grown, blocks, nblocks * sizeof *grown);
-    grown[nblocks] = b;
-    __atomic_store_n(&blocks, grown, __ATOMIC_RELEASE);
-    __atomic_store_n(&nblocks, nblocks + 1, __ATOMIC_RELEASE);
+    blocks_publish(b, NULL);
     g_mutex_unlock(&blocks_mutex);
     return b;
 }
@@ -133,13 +151,7 @@ static RamBlock *block_new(const char *name, uint64_t size, GError **err)
 static void block_free(RamBlock *b)
 {
     g_mutex_lock(&blocks_mutex);
-    RamBlock **kept = g_new(RamBlock *, nblocks);
-    unsigned n = 0;
-    for (unsigned i = 0; i < nblocks; i++)
-        if (blocks[i] != b)
-            kept[n++] = blocks[i];
-    __atomic_store_n(&nblocks, n, __ATOMIC_RELEASE);
-    __atomic_store_n(&blocks, kept, __ATOMIC_RELEASE);
+    blocks_publish(NULL, b);
     g_mutex_unlock(&blocks_mutex);
     munmap(b->host, b->size);
     g_free(b->dirty);
