@@ -48,6 +48,7 @@ static int64_t source_ns(const Rtc *s)
     return m->cfg && !m->cfg->rtc_clock_vm ? clock_wall_ns() : clock_ns(m->clock);
 }
 static int64_t rtc_ns(const Rtc *s) { return source_ns(s) + s->offset; }
+#define OFFSET_MAX (INT64_MAX / 2)       /* what a loaded state may say */
 static int64_t floor_div(int64_t a, int64_t b) { return a / b - (a % b < 0); }
 static int64_t seconds(const Rtc *s) { return floor_div(rtc_ns(s), NS_PER_S); }
 
@@ -101,10 +102,14 @@ static void put_time(const Rtc *s, int64_t t, uint8_t *r)
     r[YEAR] = encode(s, (unsigned)(y % 100));
     r[CMOS_CENTURY] = r[CMOS_CENTURY_PS2] = (uint8_t)(y / 1000 << 4 | y / 100 % 10);
 }
+
+/* Nanoseconds since 1970 in 64 bits end in 2262: years are taken modulo the calendar's cycle of 400. */
+enum { YEAR_MIN = 1860 };
 static int64_t get_time(const Rtc *s, const uint8_t *r)
 {
     int64_t y = (r[CMOS_CENTURY] >> 4) * 1000 + (r[CMOS_CENTURY] & 15) * 100 + decode(s, r[YEAR]);
     unsigned m = CLAMP(decode(s, r[MONTH]), 1, 12), d = CLAMP(decode(s, r[DAY]), 1, 31);
+    y -= floor_div(y - YEAR_MIN, 400) * 400;
     return days_of(y, m, d) * DAY_S + decode_hour(s, r[HOURS]) * 3600 + decode(s, r[MINUTES]) * 60 + decode(s, r[SECONDS]);
 }
 
@@ -358,7 +363,7 @@ static void rtc_loaded(Device *d)
 {
     Rtc *s = (Rtc *)d;
     memcpy(s->battery, s->cmos, sizeof s->battery);
-    s->kept = s->offset;
+    s->kept = s->offset = CLAMP(s->offset, -OFFSET_MAX, OFFSET_MAX);
     s->index &= CMOS_SIZE - 1;
 }
 
