@@ -75,12 +75,10 @@ static void do_ste(Interp *s, const IrOp *o)
 {
     void *p = env_at(s->env, o->x);
     uint64_t v = ival(s, o->a);
-    switch (o->w) {
-    case 8:  *(uint8_t *)p = (uint8_t)v; break;
-    case 16: *(uint16_t *)p = (uint16_t)v; break;
-    case 32: *(uint32_t *)p = (uint32_t)v; break;
-    default: *(uint64_t *)p = v; break;
+    if (G_BYTE_ORDER == G_BIG_ENDIAN) {
+        v <<= 64 - o->w;
     }
+    memcpy(p, &v, o->w / 8);             /* a field need not be aligned */
 }
 
 /* ---- two results ---- */
