@@ -31,6 +31,9 @@ void tcg_free(TcgCtx *ctx)
         return;
     }
     blk_cache_done(ctx);
+    if (ctx->unit) {
+        ir_unit_free(ctx->unit);
+    }
     if (ctx->host) {
         host_done(ctx);
     }
