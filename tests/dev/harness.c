@@ -40,6 +40,7 @@ MemRegion *t_ram(Machine *m, uint64_t size)
 {
     MemRegion *mr = mem_ram_new("ram", size, NULL);
     mem_add(m->mem_root, 0, mr, 0);
+    mem_unref(mr);                       /* the tree's */
     return mr;
 }
 

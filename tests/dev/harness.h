@@ -11,7 +11,7 @@ typedef struct TestLine { int level, rises, last_n; } TestLine;
 
 Machine *t_machine(void);                /* cfg NULL, clock at 0, spaces empty */
 void t_machine_free(Machine *m);         /* and its devices */
-MemRegion *t_ram(Machine *m, uint64_t size);
+MemRegion *t_ram(Machine *m, uint64_t size);             /* at 0; the tree owns it */
 void t_step(Machine *m, int64_t ns);
 
 void t_line(void *line, int n, int level);
