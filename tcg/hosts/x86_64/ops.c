@@ -617,7 +617,7 @@ static void keep_low(Cg *c, int d, unsigned len)
     if (len == 8 || len == 16 || len == 32) {
         x_movzx(&c->e, len, d, rm_reg(d));
     } else if (len < 32) {
-        cg_alu_ri(c, X_AND, 32, rm_reg(d), (1 << len) - 1);
+        cg_alu_ri(c, X_AND, 32, rm_reg(d), (int32_t)((1u << len) - 1));
     } else if (len < 64) {
         cg_flags_lost(c);
         x_shifti(&c->e, X_SHL, 64, d, 64 - len);
