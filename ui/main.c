@@ -192,5 +192,6 @@ int main(int argc, char **argv)
     machine_lock();
     chr_free_all();
     options_free(&o);
+    g_free(accel.line);
     return status;
 }
