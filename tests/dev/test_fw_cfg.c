@@ -18,7 +18,6 @@ static void setup(Fix *f, const DeviceType *t)
 static void teardown(Fix *f)
 {
     mem_del(f->ram);
-    mem_unref(f->ram);
     t_machine_free(f->m);
 }
 
