@@ -43,7 +43,8 @@ enum {
 };
 #define PAGE_MASK (~(uint64_t)(PAGE - 1))
 
-enum { L2_READ = 1, L2_WRITE = 2, L2_EXEC = 4 };
+/* L2_NOISY: writable for the guest, but stores must be noticed (code, dirty log) */
+enum { L2_READ = 1, L2_WRITE = 2, L2_EXEC = 4, L2_NOISY = 8 };
 
 typedef struct L2Entry {
     uint64_t key;                        /* gva page | mode | 4; 0: empty */
@@ -280,7 +281,9 @@ static void install(Vcpu *c, uint64_t gva, unsigned mode, const Mapping *m, cons
     TlbExtra *t = c->tlb;
     L2Entry *e = m->global ? l2_slot_global(t, gva, mode) : l2_slot(t, gva, mode);
     uint64_t key = (gva & PAGE_MASK) | mode | 4, gen = m->global ? t->global_gen : t->gen;
-    uint32_t perm = (m->read ? L2_READ : 0) | (m->write && !s->readonly && quiet ? L2_WRITE : 0);
+    uint32_t perm = m->read ? L2_READ : 0;
+    if (m->write && !s->readonly)
+        perm |= quiet ? L2_WRITE : L2_NOISY;
     if (exec_fill && m->exec)
         perm |= L2_EXEC;
     else if (e->key == key && e->gen == gen && e->ram == (s->ram_addr & PAGE_MASK) && m->exec)
@@ -311,6 +314,18 @@ bool tlb_find(Vcpu *c, uint64_t gva, Access access, unsigned mode, TlbHit *h, Fa
     h->io = h->noisy = false;
     if (e && (e->perm & need[access])) {
         l1_install(c, gva, mode, e);
+        h->host = (uint8_t *)(uintptr_t)e->host + off;
+        h->gpa = e->gpa + off;
+        h->ram = e->ram + off;
+        return true;
+    }
+    if (e && access == ACCESS_WRITE && (e->perm & L2_NOISY)) {
+        blk_writer_add(c->tcg, e->ram, c->index);
+        h->noisy = !mem_page_quiet(e->ram);
+        if (!h->noisy) {
+            e->perm ^= L2_NOISY | L2_WRITE;
+            l1_install(c, gva, mode, e);
+        }
         h->host = (uint8_t *)(uintptr_t)e->host + off;
         h->gpa = e->gpa + off;
         h->ram = e->ram + off;
@@ -464,6 +479,12 @@ void tlb_flush_page_asid(Vcpu *c, uint64_t gva, uint64_t asid)
         tlb_flush_asid(c, asid);
 }
 
+static void l2_unwrite(L2Entry *e)
+{
+    if (e->perm & L2_WRITE)
+        e->perm ^= L2_NOISY | L2_WRITE;
+}
+
 void tlb_unwrite(Vcpu *c, uint64_t ram_page)
 {
     TlbExtra *t = c->tlb;
@@ -478,7 +499,7 @@ void tlb_unwrite(Vcpu *c, uint64_t ram_page)
     }
     for (unsigned i = 0; i < L2_SIZE; i++)
         if (t->l2[i].ram == ram_page)
-            t->l2[i].perm &= ~(uint32_t)L2_WRITE;
+            l2_unwrite(&t->l2[i]);
 }
 
 void tlb_unwrite_all(Vcpu *c)
@@ -489,7 +510,7 @@ void tlb_unwrite_all(Vcpu *c)
             w[i].tag = tlb_never(i);
     }
     for (unsigned i = 0; i < L2_SIZE; i++)
-        c->tlb->l2[i].perm &= ~(uint32_t)L2_WRITE;
+        l2_unwrite(&c->tlb->l2[i]);
 }
 
 /* ---- accesses ---- */
@@ -510,15 +531,20 @@ static bool crosses(uint64_t gva, unsigned size)
     return (gva & (PAGE - 1)) + size > PAGE;
 }
 
+/* Guest addresses are aligned as the guest likes; one host access each, hence single-copy atomic where aligned. */
+typedef volatile uint16_t __attribute__((aligned(1))) Guest16;
+typedef volatile uint32_t __attribute__((aligned(1))) Guest32;
+typedef volatile uint64_t __attribute__((aligned(1))) Guest64;
+
 static uint64_t hit_ld(Vcpu *c, const TlbHit *h, unsigned size)
 {
     if (h->io)
         return as_ld(c->mem, h->gpa, size);
-    switch (size) {                      /* single-copy atomic where aligned */
-    case 1: return __atomic_load_n(h->host, __ATOMIC_RELAXED);
-    case 2: return *(volatile uint16_t *)(void *)h->host;
-    case 4: return *(volatile uint32_t *)(void *)h->host;
-    default: return *(volatile uint64_t *)(void *)h->host;
+    switch (size) {
+    case 1: return *(volatile uint8_t *)h->host;
+    case 2: return *(Guest16 *)(void *)h->host;
+    case 4: return *(Guest32 *)(void *)h->host;
+    default: return *(Guest64 *)(void *)h->host;
     }
 }
 
@@ -532,9 +558,9 @@ static void hit_st(Vcpu *c, const TlbHit *h, uint64_t val, unsigned size)
         exec_before_write(c, h->ram, size);
     switch (size) {
     case 1: *(volatile uint8_t *)h->host = (uint8_t)val; break;
-    case 2: *(volatile uint16_t *)(void *)h->host = (uint16_t)val; break;
-    case 4: *(volatile uint32_t *)(void *)h->host = (uint32_t)val; break;
-    default: *(volatile uint64_t *)(void *)h->host = val;
+    case 2: *(Guest16 *)(void *)h->host = (uint16_t)val; break;
+    case 4: *(Guest32 *)(void *)h->host = (uint32_t)val; break;
+    default: *(Guest64 *)(void *)h->host = val;
     }
     if (h->noisy)
         mem_note_write(h->ram, size);

@@ -18,6 +18,7 @@ enum {
     HASH_BITS = 18,
     PAGE = 1 << TLB_PAGE_BITS,
     GRANULE_BITS = 6,
+    CALM = 256,                          /* stores to a tracked page without code after which it is let go */
     L2_BITS = 14,                        /* pages a leaf */
     L1_SIZE = 1 << (28 - L2_BITS),
 };
@@ -27,6 +28,7 @@ typedef struct CodePage {
     uint64_t granules;
     uint32_t writers;                    /* vcpus with a writable TLB entry */
     uint8_t tracked, busy;
+    uint16_t calm;                       /* stores since the last block went; a hint, not exact */
 } CodePage;
 
 typedef struct BlockCache {
@@ -160,8 +162,7 @@ static void page_remove(TcgCtx *ctx, Block *b, unsigned slot, uint64_t page)
         at = &o->page_next[s];
     }
     __atomic_store_n(&p->granules, g, __ATOMIC_SEQ_CST);
-    if (!p->first && !p->busy)
-        __atomic_store_n(&p->tracked, 0, __ATOMIC_SEQ_CST);
+    p->calm = 0;
 }
 
 bool blk_track(TcgCtx *ctx, uint64_t gpa_page)
@@ -174,8 +175,6 @@ void blk_busy(TcgCtx *ctx, uint64_t gpa_page, bool busy)
 {
     CodePage *p = page_of(ctx, gpa_page, true);
     __atomic_store_n(&p->busy, busy, __ATOMIC_SEQ_CST);
-    if (!busy && !p->first)
-        __atomic_store_n(&p->tracked, 0, __ATOMIC_SEQ_CST);
     __atomic_thread_fence(__ATOMIC_SEQ_CST);             /* pairs with the one in blk_hit */
 }
 
@@ -281,10 +280,27 @@ unsigned blk_drop_range(TcgCtx *ctx, uint64_t gpa, uint32_t len)
     return n;
 }
 
+/* Code that is rewritten again and again loses its last block each time: the page stays tracked until it has seen only
+ * data for a while, because tracking it anew costs far more than a noticed store. */
+static void calm_down(TcgCtx *ctx, CodePage *p)
+{
+    if (p->first || !p->tracked || ++p->calm < CALM)
+        return;
+    g_mutex_lock(&ctx->lock);
+    if (!p->first && !p->busy)
+        __atomic_store_n(&p->tracked, 0, __ATOMIC_SEQ_CST);
+    g_mutex_unlock(&ctx->lock);
+}
+
 void blk_wrote(TcgCtx *ctx, uint64_t gpa, uint32_t len)
 {
-    if (!blk_hit(ctx, gpa, len))
+    CodePage *p = page_of(ctx, gpa, false);
+    if (!p)
         return;
+    if (!blk_hit(ctx, gpa, len)) {
+        calm_down(ctx, p);
+        return;
+    }
     g_mutex_lock(&ctx->lock);
     blk_drop_range(ctx, gpa, len);
     g_mutex_unlock(&ctx->lock);
