@@ -72,6 +72,8 @@ void x86_cc_set(Xlat *x, unsigned op, IrVal dst, IrVal src, IrVal src2, IrVal a)
 void x86_cc_set_flags(Xlat *x, IrVal v);
 /* Changes CF alone, to cf (0, 1). */
 void x86_cc_set_cf(Xlat *x, IrVal cf);
+/* BT and its kin: the manual leaves OF, SF, AF, PF undefined, ZF stays. */
+void x86_cc_set_cf_keep_zf(Xlat *x, IrVal cf);
 /* Changes only the flags in mask (FL_ bits) to those in v. */
 void x86_cc_merge(Xlat *x, uint64_t mask, IrVal v);
 /* All six flags, at their places. */

@@ -1,8 +1,8 @@
 /* Shifts, rotates, bit tests, bit scans, BMI1, BMI2.
  *
  * Shift counts are masked to 5 bits (6 for 64-bit operands).  A count of 0
- * changes no flag, so with a count in CL the CC rows become selections between
- * their old and new values.  Where the manual leaves OF or CF undefined
+ * changes no flag: with a count in CL the unit is left for the next
+ * instruction then, so that the rest of it has the shift's own lazy flags.  Where the manual leaves OF or CF undefined
  * (counts above 1, above the width) the value is the one AMD's Zen gives.
  *
  * Source: Intel SDM volume 2. */
@@ -19,6 +19,7 @@ typedef struct Count {
     unsigned n;                          /* fixed: the masked count */
     IrVal v;                             /* as given: IR shifts mask it by themselves */
     uint64_t mask;
+    bool counted;                        /* known not to be 0 */
 } Count;
 
 static Count count_of(Xlat *x, X86Insn *in, unsigned op, unsigned size)
@@ -42,9 +43,22 @@ static IrVal count_minus_1(Xlat *x, const Count *c)
 /* count != 0 ? a : b */
 static IrVal if_counted(Xlat *x, const Count *c, IrVal a, IrVal b)
 {
-    if (c->fixed)
-        return c->n ? a : b;
+    if (c->fixed || c->counted)
+        return c->counted || c->n ? a : b;
     return ir_sel(x->u, 32, IRC_TSTNZ, c->v, k(x, c->mask), a, b);
+}
+
+/* A count in CL that is 0: on to the next instruction, with nothing changed but the upper half of a 32-bit register.  What
+ * follows in the unit has a count above 0.  Not where one instruction is the unit: there the flags are selected. */
+static void leave_if_zero(Xlat *x, X86Insn *in, Count *c, IrVal a)
+{
+    const X86Opnd *d = &in->op[0];
+    if (c->fixed || x86_step(x))
+        return;
+    if (d->loc == LOC_GPR && d->size == 4)
+        ir_put(x->u, d->reg, ir_zext(x->u, 64, 32, a));
+    ir_br(x->u, 32, IRC_TSTZ, c->v, k(x, c->mask), x86_exit_to(x, in, in->next_eip, 0));
+    c->counted = true;
 }
 
 /* The flags of class `op`, unless the count is 0. */
@@ -57,6 +71,10 @@ static void shift_flags(Xlat *x, const Count *c, unsigned op, IrVal dst, IrVal s
         return;
     }
     IrVal n = ir_andi(u, 32, c->v, c->mask);
+    if (c->counted) {
+        x86_cc_set(x, op, dst, src, n, IR_NONE);
+        return;
+    }
     ir_put(u, X86_CC_SRC2, if_counted(x, c, n, ir_get(u, X86_CC_SRC2)));
     ir_put(u, X86_CC_OP, if_counted(x, c, k(x, op), ir_get(u, X86_CC_OP)));
     ir_put(u, X86_CC_DST, if_counted(x, c, dst, ir_get(u, X86_CC_DST)));
@@ -84,6 +102,7 @@ static void shift(Xlat *x, X86Insn *in, IrOpcode op, CcClass class)
     unsigned size = in->op[0].size, w = x86_w(size);
     Count c = count_of(x, in, 1, size);
     IrVal a = x86_rd_rmw(x, in, 0);
+    leave_if_zero(x, in, &c, a);
     if (size < 4 && op == IR_sar)
         a = ir_sext(u, 32, size * 8, a);
     else if (size < 4 && op == IR_shr)
@@ -190,6 +209,7 @@ static void shift_double(Xlat *x, X86Insn *in, bool left)
     IrOpcode op = left ? IR_shl : IR_shr;
     Count c = count_of(x, in, 2, size);
     IrVal b = x86_rd_low(x, in, 1), a = x86_rd_rmw(x, in, 0), r;
+    leave_if_zero(x, in, &c, a);
     if (size == 2) {
         r = ir_emit(u, op, 64, 0, double16(x, a, b), ir_andi(u, 32, c.v, 31), IR_NONE, IR_NONE);
         if (left)
@@ -245,7 +265,7 @@ static void bit_test(Xlat *x, X86Insn *in, IrOpcode op, IrAtomic atomic)
             x86_wr(x, in, 0, bit_apply(x, op, w, v, mask));
         }
     }
-    x86_cc_set_cf(x, ir_andi(u, 32, ir_shr(u, w, v, n), 1));
+    x86_cc_set_cf_keep_zf(x, ir_andi(u, 32, ir_shr(u, w, v, n), 1));
 }
 
 void gen_bt(Xlat *x, X86Insn *in) { bit_test(x, in, IR_nop, IRA_OR); }

@@ -45,6 +45,15 @@ void x86_cc_set_cf(Xlat *x, IrVal cf)
     ir_put(x->u, X86_CC_SRC2, cf);
 }
 
+void x86_cc_set_cf_keep_zf(Xlat *x, IrVal cf)
+{
+    X86CcState *s = &x86_unit(x)->cc;
+    CcClass class = cc_class(s->op);
+    if (s->known && !(s->op & CC_CFX) && cc_uses_src2(class) && s->dst)
+        x86_cc_set(x, cc_op(CCC_LOGIC, cc_bits(s->op) / 8), s->dst, IR_NONE, IR_NONE, IR_NONE);
+    x86_cc_set_cf(x, cf);
+}
+
 void x86_cc_merge(Xlat *x, uint64_t mask, IrVal v)
 {
     IrVal old = ir_andi(x->u, 32, x86_cc_all(x), FL_CC & ~mask);

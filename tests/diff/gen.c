@@ -39,6 +39,7 @@ static const struct { const char *gen; uint64_t flags; } undefined[] = {
     { "bextr", FL_AF | FL_SF },
     { "bsf", FL_CF | FL_OF | FL_SF | FL_AF | FL_PF },
     { "bsr", FL_CF | FL_OF | FL_SF | FL_AF | FL_PF },
+    { "bt", FL_OF | FL_AF }, { "btc", FL_OF | FL_AF }, { "btr", FL_OF | FL_AF }, { "bts", FL_OF | FL_AF },
     { "div", FL_CC }, { "idiv", FL_CC },
     { "imul1", SZAP }, { "imul2", SZAP }, { "imul3", SZAP }, { "mul", SZAP },
     { "lzcnt", FL_OF | FL_SF | FL_AF | FL_PF }, { "tzcnt", FL_OF | FL_SF | FL_AF | FL_PF },
