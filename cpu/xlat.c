@@ -107,14 +107,6 @@ uint64_t xlat_fetch(Xlat *x, uint64_t gva, unsigned n)
     return v;
 }
 
-bool xlat_peek(Xlat *x, uint64_t gva, void *buf, unsigned n)
-{
-    if ((gva & PAGE_MASK) != x->page_gva[0] || (gva & (PAGE - 1)) + n > PAGE || !x->page_host[0])
-        return false;
-    memcpy(buf, x->page_host[0] + (gva & (PAGE - 1)), n);
-    return true;
-}
-
 /* Leaves the unit by a direct exit to the linear address pc, which is val in the pc register. */
 static void close_unit(Xlat *x, uint64_t pc, uint64_t val)
 {
@@ -243,7 +235,7 @@ bool xlat_block(Vcpu *c, CodeKey k, uint64_t ram, uint64_t second, Fault *f)
     uint64_t page = ram & PAGE_MASK;
     for (;;) {
         Driver d;
-        memset(&d.x, 0, sizeof d.x);
+        memset(&d.x, 0, offsetof(Xlat, fault));
         memset(d.arch_data, 0, sizeof d.arch_data);
         d.cached = true;
         track(c, page);
@@ -302,7 +294,7 @@ bool xlat_block(Vcpu *c, CodeKey k, uint64_t ram, uint64_t second, Fault *f)
 IrUnit *xlat_single(Vcpu *c, CodeKey k, uint64_t ram, Fault *f)
 {
     Driver d;
-    memset(&d.x, 0, sizeof d.x);
+    memset(&d.x, 0, offsetof(Xlat, fault));
     memset(d.arch_data, 0, sizeof d.arch_data);
     d.cached = false;
     if (!c->single)

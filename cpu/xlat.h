@@ -20,15 +20,21 @@ struct Xlat {
     /* fetch window, see xlat_fetch */
     const uint8_t *page_host[2];
     uint64_t page_gva[2], page_ram[2];
-    sigjmp_buf fault;                    /* fetch could not go on */
+    sigjmp_buf fault;                    /* fetch could not go on; last, as it is not cleared */
 };
-enum { XLAT_ARCH_SIZE = 4096 };
+enum { XLAT_ARCH_SIZE = 128 };
 
 /* The next n (1, 2, 4, 8) code bytes at gva, which lies on the unit's first page or the page after it; little-endian.
  * Does not return if the bytes cannot be had: the driver ends the unit before this instruction or raises. */
 uint64_t xlat_fetch(Xlat *x, uint64_t gva, unsigned n);
-/* Looks ahead without effect: false if the bytes are not on the unit's first page. */
-bool xlat_peek(Xlat *x, uint64_t gva, void *buf, unsigned n);
+/* Looks ahead without effect: where the n bytes are (other vcpus may be changing them), or NULL if they are not on the
+ * unit's first page. */
+static inline const uint8_t *xlat_look(const Xlat *x, uint64_t gva, unsigned n)
+{
+    enum { PAGE_SIZE = 1 << TLB_PAGE_BITS };
+    uint64_t off = gva & (PAGE_SIZE - 1);
+    return gva - off == x->page_gva[0] && off + n <= PAGE_SIZE && x->page_host[0] ? x->page_host[0] + off : NULL;
+}
 /* Is gva on the guest page where the unit started? (IRX_CROSS if not) */
 static inline bool xlat_same_page(const Xlat *x, uint64_t gva) { return (gva ^ x->key.pc) >> TLB_PAGE_BITS == 0; }
 

@@ -37,8 +37,10 @@ typedef struct Dead {
 
 static inline void use(Dead *s, IrVal v, unsigned by)
 {
-    s->reader[v] = (uint16_t)by;
-    s->used[v] += s->used[v] < 2;
+    if (v) {
+        s->reader[v] = (uint16_t)by;
+        s->used[v] += s->used[v] < 2;
+    }
 }
 
 static void live_more(Dead *s, RegSet more)

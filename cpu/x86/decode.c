@@ -15,6 +15,7 @@
 
 #include "cpu/x86/rows.h"
 #include "util/bits.h"
+#include "util/ldst.h"
 
 #define I(op, match, gen, a, b, c, flags, feat) \
     { op, feat, match, flags, { OP_##a, OP_##b, OP_##c, OP__ }, 0, gen_##gen, #gen },
@@ -63,8 +64,12 @@ const X86Row *x86_row(X86Map map, unsigned n)
 
 enum { INDEX_SLOTS = 4 * 256 + 3 * 256 };                /* one byte, 0F, 0F38, 0F3A, VEX 1..3 */
 typedef struct Slot { uint16_t first, n; bool modrm, regs_only; } Slot;   /* regs_only: mod is ignored (MOV CR, DR) */
+/* A row's match column, ready to be tested: none of `bad` in the instruction's state (see row_state), and the bits of
+ * modrm under the mask as given. */
+typedef struct Test { uint16_t bad; uint8_t mask, modrm; uint16_t feat; } Test;
 static Slot slots[INDEX_SLOTS];
 static const X86Row *slot_rows[2048];
+static Test slot_tests[2048];
 
 static unsigned slot_of(unsigned map, unsigned op)
 {
@@ -84,6 +89,23 @@ static bool row_has_modrm(const X86Row *r)
     return (r->match & M_MODRM) || row_has(r, "EGMRsCDFVWUPQN");
 }
 
+static Test row_test(const X86Row *r)
+{
+    unsigned m = r->match, have = m & (MEM | REG | I64 | O64 | W0 | W1 | L0 | L1);
+    Test t = { .bad = (uint16_t)have, .feat = r->feat };
+    if (m & M_PREFIX)
+        t.bad |= ~m & M_PREFIX;
+    if (m & M_R) {
+        t.mask |= 0x38;
+        t.modrm |= (m >> M_R_SHIFT & 7) << 3;
+    }
+    if (m & M_RM) {
+        t.mask |= 7;
+        t.modrm |= m >> M_RM_SHIFT & 7;
+    }
+    return t;
+}
+
 static void index_build(void)
 {
     unsigned n = 0;
@@ -95,6 +117,7 @@ static void index_build(void)
             if (slot_of(map, r->op) != pass)
                 continue;
             g_assert(n < ARRAY_LEN(slot_rows));
+            slot_tests[n] = row_test(r);
             slot_rows[n++] = r;
             slots[pass].n++;
             slots[pass].modrm |= row_has_modrm(r);
@@ -118,19 +141,20 @@ typedef struct Fetch {
     Xlat *x;
     uint64_t pc, mask;                   /* mask: linear addresses are 32 bits outside 64-bit mode */
     unsigned pos;
-    bool ahead, too_long;                /* ahead: buf holds the next 15 bytes */
-    uint8_t buf[16];
+    bool too_long;
+    const uint8_t *ahead;                /* the instruction and what follows it, or NULL: fetched piece by piece */
 } Fetch;
+enum { INSN_MAX = 15, AHEAD = INSN_MAX + 8 };            /* so that 8 bytes can be read at any place */
 
 static uint64_t fetch(Fetch *f, unsigned n)
 {
     uint64_t v = 0;
-    if (f->pos + n > 15) {
+    if (f->pos + n > INSN_MAX) {
         f->too_long = true;
         return 0;
     }
     if (f->ahead)
-        memcpy(&v, f->buf + f->pos, n);
+        v = n == 8 ? ld_le64(f->ahead + f->pos) : ld_le64(f->ahead + f->pos) & (BIT(n * 8) - 1);
     else
         v = xlat_fetch(f->x, (f->pc + f->pos) & f->mask, n);
     f->pos += n;
@@ -278,29 +302,22 @@ static void decode_modrm(Fetch *f, X86Insn *in, bool regs_only)
 
 /* ---- finding the row ---- */
 
-static bool row_matches(const Xlat *x, const X86Insn *in, const X86Row *r)
+/* What the instruction has of M_PREFIX, and what it has not of the other tokens. */
+static unsigned row_state(const X86Insn *in)
 {
-    unsigned m = r->match;
     unsigned prefix = in->rep == 0xf3 ? PF3 : in->rep == 0xf2 ? PF2 : in->p66 ? P66 : NP;
-    unsigned have = (in->mode == 64 ? O64 : I64) | (in->rex & 8 ? W1 : W0) | (in->vex_l ? L1 : L0) |
-                    (in->mod == 3 ? REG : MEM);
-    unsigned miss = m & ~have & (I64 | O64 | W0 | W1 | L0 | L1 | REG | MEM);
-    if (miss)
-        return false;
-    if ((m & M_PREFIX) && !(m & prefix))
-        return false;
-    if ((m & M_R) && ((m >> M_R_SHIFT) & 7) != ((in->modrm >> 3) & 7u))
-        return false;
-    if ((m & M_RM) && ((m >> M_RM_SHIFT) & 7) != (in->modrm & 7u))
-        return false;
-    return !r->feat || x86_has(x, r->feat);
+    return prefix | (in->mode == 64 ? I64 : O64) | (in->rex & 8 ? W0 : W1) | (in->vex_l ? L0 : L1) |
+           (in->mod == 3 ? MEM : REG);
 }
 
 static const X86Row *find_row(const Xlat *x, const X86Insn *in, const Slot *s)
 {
-    for (unsigned i = 0; i < s->n; i++)
-        if (row_matches(x, in, slot_rows[s->first + i]))
-            return slot_rows[s->first + i];
+    unsigned state = row_state(in);
+    for (unsigned i = s->first, end = i + s->n; i < end; i++) {
+        const Test *t = &slot_tests[i];
+        if (!(t->bad & state) && !((t->modrm ^ in->modrm) & t->mask) && (!t->feat || x86_has(x, t->feat)))
+            return slot_rows[i];
+    }
     return NULL;
 }
 
@@ -464,6 +481,8 @@ static unsigned check_row(const Xlat *x, const X86Insn *in)
     uint64_t hf = x->key.flags;
     unsigned fl = in->row->flags;
     bool prot = (hf & HF_PE) && !(hf & HF_VM);
+    if (!(fl & ~(unsigned)(LOCK | D64 | F64 | END | ENDLOOP)) && !in->lock && !in->vex)
+        return 0;
     if (in->lock && !((fl & LOCK) && in->op[0].loc == LOC_MEM))
         return EX_UD;
     if (((fl & PROT) || in->vex) && !prot)
@@ -508,14 +527,17 @@ unsigned x86_decode(Xlat *x, X86Insn *in)
     uint64_t hf = x->key.flags;
     bool code64 = hf & HF_CS64;
     uint64_t mask = code64 ? ~(uint64_t)0 : 0xffffffff;
-    Fetch f = { .x = x, .pc = x->pc, .mask = mask };
+    Fetch f = { .x = x, .pc = x->pc, .mask = mask, .ahead = xlat_look(x, x->pc, AHEAD) };
     unsigned slot = 0;
 
     index_once();
-    *in = (X86Insn){ .pc = x->pc, .seg = -1, .base = -1, .index = -1 };
+    memset(in, 0, offsetof(X86Insn, op));                /* in two parts: short enough to be done inline */
+    memset(in->op, 0, sizeof in->op);
+    in->ea = in->addr = IR_NONE;
+    in->pc = x->pc;
+    in->seg = in->base = in->index = -1;
     in->mode = code64 ? 64 : hf & HF_CS32 ? 32 : 16;
     in->eip = code64 ? x->pc : (x->pc - (hf >> 32)) & mask;
-    f.ahead = xlat_peek(x, x->pc, f.buf, 15);
 
     bool good = decode_opcode(&f, in, &slot);
     in->asize = in->mode == 64 ? (in->p67 ? 4 : 8) : (in->mode == 16) != in->p67 ? 2 : 4;

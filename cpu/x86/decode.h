@@ -144,7 +144,7 @@ typedef struct X86Unit {
     X86CcState cc;                       /* what is known of the flags (cc.h) */
     uint8_t sti;                         /* instructions left until interrupts are polled: the shadow of an STI in the unit */
     uint32_t side_exits;
-    uint64_t fpu[64];                    /* gen_fpu.c's knowledge (stack top ...) */
+    uint64_t fpu[2];                     /* gen_fpu.c's knowledge (stack top ...) */
 } X86Unit;
 _Static_assert(sizeof(X86Unit) <= XLAT_ARCH_SIZE, "fits");
 static inline X86Unit *x86_unit(Xlat *x) { return x->arch; }

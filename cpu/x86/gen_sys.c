@@ -335,10 +335,8 @@ void gen_cli(Xlat *x, X86Insn *in)
 /* Is the next instruction sure to be in this unit?  Then nothing can come between it and this one. */
 static bool next_in_unit(Xlat *x, const X86Insn *in)
 {
-    uint8_t buf[15];
-
     return !x86_step(x) && x->ninsns + 2 <= x->max_insns && x->u->nops + 64 < IR_MAX_OPS / 2 &&
-        x->u->nexits + 8 < IR_MAX_EXITS / 2 && xlat_peek(x, in->next, buf, sizeof buf);
+        x->u->nexits + 8 < IR_MAX_EXITS / 2 && xlat_look(x, in->next, 15);
 }
 
 void gen_sti(Xlat *x, X86Insn *in)

@@ -40,12 +40,11 @@ bool x86_flags_dead(Xlat *x, uint64_t linear)
 {
     uint64_t pc = x->pc;
     Effect e = KEEPS;
-    uint8_t buf[15];
     if (x86_step(x) || (x->key.flags & HF_CS_LIMIT))
         return false;
     for (unsigned i = 0; i < MAX_INSNS && e == KEEPS; i++) {
         X86Insn in;
-        if (!xlat_peek(x, linear, buf, sizeof buf))
+        if (!xlat_look(x, linear, 15))
             break;
         x->pc = linear;
         e = x86_decode(x, &in) ? STOPS : effect_of(&in);

@@ -55,61 +55,64 @@ static inline void x_imm16(Emit *e, unsigned v) { uint16_t x = (uint16_t)v; memc
 static inline void x_imm32(Emit *e, uint32_t v) { memcpy(e->p, &v, 4); e->p += 4; }
 static inline void x_imm64(Emit *e, uint64_t v) { memcpy(e->p, &v, 8); e->p += 8; }
 
+/* The x_put_ functions write at p and return what follows: stores of bytes may alias Emit, so that going through e->p
+ * would reload it for each byte. */
+static inline uint8_t *x_put32(uint8_t *p, uint32_t v)
+{
+    memcpy(p, &v, 4);
+    return p + 4;
+}
+
 /* ModRM, SIB and displacement. reg: low 3 bits of the register field. */
-static inline void x_modrm(Emit *e, int reg, Rm m)
+static inline uint8_t *x_put_modrm(uint8_t *p, int reg, Rm m)
 {
     unsigned r = (reg & 7) << 3;
     if (m.reg >= 0) {
-        x_byte(e, 0xc0 | r | (m.reg & 7));
-        return;
+        *p++ = (uint8_t)(0xc0 | r | (m.reg & 7));
+        return p;
     }
     if (m.base < 0) {                    /* [index * scale + disp32] or [disp32] */
-        x_byte(e, 0x04 | r);
-        x_byte(e, m.scale << 6 | (m.index < 0 ? 4 : m.index & 7) << 3 | 5);
-        x_imm32(e, (uint32_t)m.disp);
-        return;
+        p[0] = (uint8_t)(0x04 | r);
+        p[1] = (uint8_t)(m.scale << 6 | (m.index < 0 ? 4 : m.index & 7) << 3 | 5);
+        return x_put32(p + 2, (uint32_t)m.disp);
     }
     bool sib = m.index >= 0 || (m.base & 7) == RSP;
     unsigned mod = m.disp == 0 && (m.base & 7) != RBP ? 0 : m.disp == (int8_t)m.disp ? 1 : 2;
-    x_byte(e, mod << 6 | r | (sib ? 4 : m.base & 7));
+    *p++ = (uint8_t)(mod << 6 | r | (sib ? 4 : m.base & 7));
     if (sib) {
-        x_byte(e, m.scale << 6 | (m.index < 0 ? 4 : m.index & 7) << 3 | (m.base & 7));
+        *p++ = (uint8_t)(m.scale << 6 | (m.index < 0 ? 4 : m.index & 7) << 3 | (m.base & 7));
     }
-    if (mod == 1) {
-        x_byte(e, (uint8_t)m.disp);
-    } else if (mod == 2) {
-        x_imm32(e, (uint32_t)m.disp);
-    }
+    x_put32(p, (uint32_t)m.disp);        /* what is too much is overwritten */
+    return p + (mod == 2 ? 4 : mod);
 }
 
 static inline void x_op(Emit *e, uint32_t op, int reg, Rm m)
 {
-    static const uint8_t pp[4] = { 0, 0x66, 0xf3, 0xf2 };
+    uint8_t *p = e->p;
     e->count++;
     if (op & OP_PP) {
-        x_byte(e, pp[(op & OP_PP) >> 10]);
+        *p++ = (uint8_t)(0xf2f36600u >> ((op & OP_PP) >> 7));
     }
     unsigned rex = (op & OP_W ? 8 : 0) | (reg & 8) >> 1;
     rex |= m.reg >= 0 ? (m.reg & 8) >> 3 : (m.index >= 0 ? (m.index & 8) >> 2 : 0) | (m.base >= 0 ? (m.base & 8) >> 3 : 0);
     bool need = (op & OP_REG8 && reg >= 4) || (op & OP_RM8 && m.reg >= 4);
     if (rex || need) {
-        x_byte(e, 0x40 | rex);
+        *p++ = (uint8_t)(0x40 | rex);
     }
     if (op & OP_MAP) {
-        x_byte(e, 0x0f);
-        if ((op & OP_MAP) == OP_0F38) {
-            x_byte(e, 0x38);
-        } else if ((op & OP_MAP) == OP_0F3A) {
-            x_byte(e, 0x3a);
+        *p++ = 0x0f;
+        if ((op & OP_MAP) != OP_0F) {
+            *p++ = (op & OP_MAP) == OP_0F38 ? 0x38 : 0x3a;
         }
     }
-    x_byte(e, op);
-    x_modrm(e, reg, m);
+    *p++ = (uint8_t)op;
+    e->p = x_put_modrm(p, reg, m);
 }
 
 /* VEX-encoded; v: the extra source register, 0 if the instruction has none (it is stored inverted as 1111b). */
 static inline void x_vex(Emit *e, uint32_t op, int reg, int v, Rm m)
 {
+    uint8_t *p = e->p;
     e->count++;
     unsigned r = reg & 8 ? 0 : 0x80;
     unsigned b_reg = m.reg >= 0 ? m.reg : m.base >= 0 ? m.base : 0;
@@ -117,15 +120,15 @@ static inline void x_vex(Emit *e, uint32_t op, int reg, int v, Rm m)
     unsigned tail = (~(unsigned)v & 15) << 3 | (op & OP_L ? 4 : 0) | (op & OP_PP) >> 10;
     unsigned map = (op & OP_MAP) >> 8;
     if (map == 1 && x && b && !(op & OP_W)) {
-        x_byte(e, 0xc5);
-        x_byte(e, r | tail);
+        *p++ = 0xc5;
+        *p++ = (uint8_t)(r | tail);
     } else {
-        x_byte(e, 0xc4);
-        x_byte(e, r | x | b | map);
-        x_byte(e, (op & OP_W ? 0x80 : 0) | tail);
+        *p++ = 0xc4;
+        *p++ = (uint8_t)(r | x | b | map);
+        *p++ = (uint8_t)((op & OP_W ? 0x80 : 0) | tail);
     }
-    x_byte(e, op);
-    x_modrm(e, reg, m);
+    *p++ = (uint8_t)op;
+    e->p = x_put_modrm(p, reg, m);
 }
 
 static inline uint32_t x_w(unsigned w) { return w == 64 ? OP_W : w == 16 ? OP_66 : 0; }
@@ -158,12 +161,13 @@ static inline bool x_fits8(uint64_t v) { return (int64_t)v == (int8_t)v; }
 static inline void x_movi(Emit *e, int d, uint64_t imm)
 {
     if (imm == (uint32_t)imm) {
+        uint8_t *p = e->p;
         e->count++;
         if (d & 8) {
-            x_byte(e, 0x41);
+            *p++ = 0x41;
         }
-        x_byte(e, 0xb8 | (d & 7));
-        x_imm32(e, (uint32_t)imm);
+        *p = (uint8_t)(0xb8 | (d & 7));
+        e->p = x_put32(p + 1, (uint32_t)imm);
     } else if (x_fits32(imm)) {
         x_op(e, 0xc7 | OP_W, 0, rm_reg(d));
         x_imm32(e, (uint32_t)imm);
@@ -240,31 +244,35 @@ static inline void x_shift_cl(Emit *e, int k, unsigned w, int d) { x_op(e, 0xd3 
 /* ---- control ---- */
 static inline void x_jmp_to(Emit *e, const uint8_t *to)
 {
+    uint8_t *p = e->p;
     e->count++;
-    x_byte(e, 0xe9);
-    x_imm32(e, (uint32_t)(to - (x_here(e) + 4)));
+    *p = 0xe9;
+    e->p = x_put32(p + 1, (uint32_t)(to - (e->rx + (p + 5 - e->start))));
 }
 static inline void x_call_to(Emit *e, const uint8_t *to)
 {
+    uint8_t *p = e->p;
     e->count++;
-    x_byte(e, 0xe8);
-    x_imm32(e, (uint32_t)(to - (x_here(e) + 4)));
+    *p = 0xe8;
+    e->p = x_put32(p + 1, (uint32_t)(to - (e->rx + (p + 5 - e->start))));
 }
 static inline void x_jcc_to(Emit *e, int cc, const uint8_t *to)
 {
+    uint8_t *p = e->p;
     e->count++;
-    x_byte(e, 0x0f);
-    x_byte(e, 0x80 | cc);
-    x_imm32(e, (uint32_t)(to - (x_here(e) + 4)));
+    p[0] = 0x0f;
+    p[1] = (uint8_t)(0x80 | cc);
+    e->p = x_put32(p + 2, (uint32_t)(to - (e->rx + (p + 6 - e->start))));
 }
 /* Forward jumps: return where the displacement is, to be given to x_patch at the label. */
 static inline uint8_t *x_jcc(Emit *e, int cc)
 {
+    uint8_t *p = e->p;
     e->count++;
-    x_byte(e, 0x0f);
-    x_byte(e, 0x80 | cc);
-    x_imm32(e, 0);
-    return e->p - 4;
+    p[0] = 0x0f;
+    p[1] = (uint8_t)(0x80 | cc);
+    e->p = x_put32(p + 2, 0);
+    return p + 2;
 }
 static inline uint8_t *x_jmp(Emit *e)
 {
