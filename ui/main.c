@@ -168,29 +168,36 @@ static bool start(Options *o, AccelChoice *accel, GError **err)
     return start_log(o, err) && accel_choose(o->accels, &o->cfg.tcg, accel, err) && options_resolve(o, err);
 }
 
+static int run_options(Options *o, AccelChoice *accel)
+{
+    GError *err = NULL;
+    int ready_fd = o->daemonize ? daemonize() : -1;
+    loop_init();
+    machine_lock();
+    Machine *m = start(o, accel, &err) ? machine_new(o->machine, &o->cfg, &err) : NULL;
+    if (!m) {
+        chr_free_all();                  /* gives the terminal back before the message */
+        return fail(err);
+    }
+    int status = run_machine_to_end(o, accel, m, ready_fd);
+    machine_unlock();
+    machine_free(m);
+    machine_lock();
+    chr_free_all();
+    return status;
+}
+
 int main(int argc, char **argv)
 {
     Options o;
     AccelChoice accel = { 0 };
     GError *err = NULL;
+    int status = 0;
     options_init(&o);
     if (!options_parse(&o, argc, argv, &err))
-        return fail(err);
-    if (o.help_shown)
-        return 0;
-    int ready_fd = o.daemonize ? daemonize() : -1;
-    loop_init();
-    machine_lock();
-    if (!start(&o, &accel, &err))
-        return chr_free_all(), fail(err);
-    Machine *m = machine_new(o.machine, &o.cfg, &err);
-    if (!m)
-        return chr_free_all(), fail(err);
-    int status = run_machine_to_end(&o, &accel, m, ready_fd);
-    machine_unlock();
-    machine_free(m);
-    machine_lock();
-    chr_free_all();
+        status = fail(err);
+    else if (!o.help_shown)
+        status = run_options(&o, &accel);
     options_free(&o);
     g_free(accel.line);
     return status;
