@@ -20,7 +20,7 @@ static const struct { const char *name; TcgOptions tcg; } engines[] = {
 int main(int argc, char **argv)
 {
     const char *engine = NULL, *build = getenv("RHEA_BUILD");
-    GPtrArray *names = g_ptr_array_new();
+    GPtrArray *names = g_ptr_array_new_with_free_func(g_free);
     int passed = 0, failed = 0;
     for (int i = 1; i < argc; i++) {
         if (!strcmp(argv[i], "-e") && i + 1 < argc)
@@ -28,7 +28,7 @@ int main(int argc, char **argv)
         else if (!strcmp(argv[i], "-d") && i + 1 < argc)
             log_parse(argv[++i], &log_mask, NULL, NULL);
         else
-            g_ptr_array_add(names, argv[i]);
+            g_ptr_array_add(names, g_strdup(argv[i]));
     }
     char *dir = g_build_filename(build ? build : "build", "tests", "x86", NULL);
     if (!names->len) {
@@ -59,5 +59,7 @@ int main(int argc, char **argv)
             g_free(file);
         }
     printf("%d passed, %d failed\n", passed, failed);
+    g_ptr_array_free(names, TRUE);
+    g_free(dir);
     return failed != 0;
 }
