@@ -80,6 +80,10 @@ void cpu_probe(Vcpu *c, uint64_t gva, uint64_t len, Access access, unsigned mode
 /* Host address of [gva, gva+len), which must not cross a page, if it is plain RAM that may be accessed so without being
  * noticed (fills the TLB; raises on a fault), else NULL. */
 void *cpu_host(Vcpu *c, uint64_t gva, unsigned len, Access access, unsigned mode);
+/* The same for a write, and memory whose stores have to be noticed (code, dirty log) is given too: *note is then what
+ * cpu_wrote wants after the write, else UINT64_MAX.  May go back to the start of the instruction (exec_before_write). */
+void *cpu_host_write(Vcpu *c, uint64_t gva, unsigned len, unsigned mode, uint64_t *note);
+void cpu_wrote(uint64_t note, unsigned len);
 /* A 16-byte atomic compare and exchange (CMPXCHG16B, CASP): true if it stored. */
 bool cpu_cas128(Vcpu *c, uint64_t gva, unsigned mode, uint64_t expected[2], const uint64_t desired[2]);
 

@@ -665,6 +665,30 @@ void *cpu_host(Vcpu *c, uint64_t gva, unsigned len, Access access, unsigned mode
     return h.io || h.noisy ? NULL : h.host;
 }
 
+void *cpu_host_write(Vcpu *c, uint64_t gva, unsigned len, unsigned mode, uint64_t *note)
+{
+    TlbHit h;
+    Fault f;
+    *note = UINT64_MAX;
+    if (crosses(gva, len ? len : 1))
+        return NULL;
+    if (!translate(c, gva, ACCESS_WRITE, mode, &h, &f))
+        cpu_raise(c, &f);
+    if (h.io)
+        return NULL;
+    if (h.noisy) {
+        exec_before_write(c, h.ram, len);
+        *note = h.ram;
+    }
+    return h.host;
+}
+
+void cpu_wrote(uint64_t note, unsigned len)
+{
+    if (note != UINT64_MAX)
+        mem_note_write(note, len);
+}
+
 bool cpu_cas128(Vcpu *c, uint64_t gva, unsigned mode, uint64_t expected[2], const uint64_t desired[2])
 {
     TlbHit h;

@@ -18,7 +18,7 @@ enum {
     HASH_BITS = 18,
     PAGE = 1 << TLB_PAGE_BITS,
     GRANULE_BITS = 6,
-    CALM = 256,                          /* stores to a tracked page without code after which it is let go */
+    CALM = 256,                          /* 8-byte stores to a tracked page without code after which it is let go */
     L2_BITS = 14,                        /* pages a leaf */
     L1_SIZE = 1 << (28 - L2_BITS),
 };
@@ -28,7 +28,7 @@ typedef struct CodePage {
     uint64_t granules;
     uint32_t writers;                    /* vcpus with a writable TLB entry */
     uint8_t tracked, busy;
-    uint16_t calm;                       /* stores since the last block went; a hint, not exact */
+    uint16_t calm;                       /* 8-byte stores since the last block went; a hint, not exact */
 } CodePage;
 
 typedef struct BlockCache {
@@ -282,9 +282,12 @@ unsigned blk_drop_range(TcgCtx *ctx, uint64_t gpa, uint32_t len)
 
 /* Code that is rewritten again and again loses its last block each time: the page stays tracked until it has seen only
  * data for a while, because tracking it anew costs far more than a noticed store. */
-static void calm_down(TcgCtx *ctx, CodePage *p)
+static void calm_down(TcgCtx *ctx, CodePage *p, uint32_t len)
 {
-    if (p->first || !p->tracked || ++p->calm < CALM)
+    if (p->first || !p->tracked)
+        return;
+    p->calm = (uint16_t)(p->calm + (len + 7) / 8);
+    if (p->calm < CALM)
         return;
     g_mutex_lock(&ctx->lock);
     if (!p->first && !p->busy)
@@ -297,13 +300,12 @@ void blk_wrote(TcgCtx *ctx, uint64_t gpa, uint32_t len)
     CodePage *p = page_of(ctx, gpa, false);
     if (!p)
         return;
-    if (!blk_hit(ctx, gpa, len)) {
-        calm_down(ctx, p);
-        return;
+    if (blk_hit(ctx, gpa, len)) {
+        g_mutex_lock(&ctx->lock);
+        blk_drop_range(ctx, gpa, len);
+        g_mutex_unlock(&ctx->lock);
     }
-    g_mutex_lock(&ctx->lock);
-    blk_drop_range(ctx, gpa, len);
-    g_mutex_unlock(&ctx->lock);
+    calm_down(ctx, p, len);
 }
 
 static void free_dropped(Block *list)

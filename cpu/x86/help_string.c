@@ -14,12 +14,15 @@
 #include "util/bits.h"
 #include "util/ldst.h"
 
+#define LARGE_CLEARING (1u << 20)       /* bytes */
+
 typedef struct Piece {
     X86Cpu *c;
     unsigned size, mode, seg;            /* element's bytes; TLB mode */
     uint64_t mask;                       /* of the address size */
     bool down;
     uint64_t info, n;                    /* elements */
+    uint64_t note;                       /* cpu_wrote */
 } Piece;
 
 static Piece piece_begin(TcgEnv *env, uint64_t info)
@@ -76,7 +79,14 @@ static uint8_t *piece_host(Piece *p, uint64_t linear, Access access)
     uint64_t low = p->down ? linear - (p->n - 1) * p->size : linear;
     if (p->down)                         /* a fault is that of the first element */
         cpu_probe(&p->c->vcpu, linear, p->size, access, p->mode);
+    if (access == ACCESS_WRITE)
+        return cpu_host_write(&p->c->vcpu, low, (unsigned)(p->n * p->size), p->mode, &p->note);
     return cpu_host(&p->c->vcpu, low, (unsigned)(p->n * p->size), access, p->mode);
+}
+
+static void piece_wrote(const Piece *p)
+{
+    cpu_wrote(p->note, (unsigned)(p->n * p->size));
 }
 
 /* reg moves by n elements */
@@ -130,6 +140,7 @@ uint64_t x86_h_rep_movs(TcgEnv *env, uint64_t src, uint64_t dst, uint64_t info, 
     uint8_t *d = s ? piece_host(&p, dst, ACCESS_WRITE) : NULL;
     if (d) {
         copy(d, s, &p);
+        piece_wrote(&p);
     } else {
         p.n = 1;
         cpu_st(v, dst, cpu_ld(v, src, p.size, p.mode), p.size, p.mode);
@@ -152,10 +163,18 @@ static void fill(uint8_t *d, uint64_t v, const Piece *p)
         st_le(d + i * p->size, v, p->size);
 }
 
+/* Whether a piece of a large clearing is zeros already: reading memory of the host that was never written takes no page of it,
+ * so the large tables a guest clears while it boots stay free. */
+static bool cleared_already(const uint8_t *d, const Piece *p, uint64_t whole)
+{
+    uint64_t len = p->n * p->size;
+    return whole >= LARGE_CLEARING && d[0] == 0 && !memcmp(d, d + 1, len - 1);
+}
+
 uint64_t x86_h_rep_stos(TcgEnv *env, uint64_t src, uint64_t dst, uint64_t info, uint64_t f)
 {
     Piece p = piece_begin(env, info);
-    uint64_t v = X86R(p.c, X86_RAX);
+    uint64_t v = X86R(p.c, X86_RAX), whole = p.n * p.size;
     (void)src, (void)f;
     if (p.size < 8)
         v &= BIT(p.size * 8) - 1;
@@ -163,7 +182,9 @@ uint64_t x86_h_rep_stos(TcgEnv *env, uint64_t src, uint64_t dst, uint64_t info, 
     clip_segment(&p, SEG_ES, X86R(p.c, X86_RDI));
     uint8_t *d = p.n ? piece_host(&p, dst, ACCESS_WRITE) : NULL;
     if (d) {
-        fill(d, v, &p);
+        if (v || !cleared_already(d, &p, whole))
+            fill(d, v, &p);
+        piece_wrote(&p);
     } else {
         p.n = 1;
         cpu_st(&p.c->vcpu, dst, v, p.size, p.mode);
