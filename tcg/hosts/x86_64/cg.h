@@ -52,12 +52,14 @@ extern bool host_feat_known;
 
 enum { T_LD, T_ST, T_LDV, T_STV, T_PROBE, T_RMW, T_CAS, T_COUNT };     /* slow paths of memory ops */
 
+enum { CG_TEMPS = 3 };                   /* INT temporaries: r11 r12 r13 */
+
 typedef struct HostState {
     TcgCtx *ctx;
     struct HostState *next;
     RaMap map;
     const uint8_t *enter, *epilogue, *chain, *lookup, *probe, *heavy, *light, *light_write, *arith;
-    const uint8_t *slow[T_COUNT];
+    const uint8_t *slow[T_COUNT][CG_TEMPS][CG_TEMPS][TLB_MODES * TLB_KINDS];     /* see make_slow */
     const uint8_t **helper;              /* one entry for each helper of the arch */
     struct Cg *cg;
 } HostState;
@@ -158,6 +160,7 @@ void cg_call_c_raw(Cg *c, void *fn, bool gpr);
 
 /* ---- records, stubs ---- */
 
+/* The caller fills it, but for from[] (NULL), d (none), fixed and vec (false). */
 Stub *cg_stub(Cg *c, StubKind kind);
 /* A fault record of the present state; its place is filled in later.  guest/tmp: further guest registers that are in
  * temporaries now (RA_NONE: none). */

@@ -228,6 +228,13 @@ static inline void x_testi(Emit *e, unsigned w, Rm a, uint32_t imm)
         x_imm32(e, imm);
     }
 }
+static inline void x_test_eax(Emit *e, uint32_t imm)
+{
+    uint8_t *p = e->p;
+    e->count++;
+    *p = 0xa9;
+    e->p = x_put32(p + 1, imm);
+}
 /* group 3 of f7: 2 not, 3 neg, 4 mul, 5 imul, 6 div, 7 idiv */
 static inline void x_grp3(Emit *e, int k, unsigned w, Rm m) { x_op(e, 0xf7 | x_w(w), k, m); }
 static inline void x_shifti(Emit *e, int k, unsigned w, int d, unsigned n)

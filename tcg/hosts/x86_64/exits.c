@@ -6,7 +6,7 @@
  * Everything else goes through a stub behind the unit:
  *
  *     EXIT    writes stale homes, then leaves as its kind says
- *     LINK    where an unlinked direct jump leads: sets the pc, calls rt->chain
+ *     LINK    where an unlinked direct jump leads: rt->chain by a thunk, which sets the pc from the Jump
  */
 #include "tcg/hosts/x86_64/cg.h"
 
@@ -92,7 +92,6 @@ void cg_link_stub(Cg *c, const Stub *s)
 {
     x_patch(&c->e, s->from[0]);
     s->jump->stub = x_here(&c->e);
-    host_ra_store_imm(&c->ra, pc_home(c), s->jump->pc);
     x_movi(&c->e, R11, (uint64_t)(uintptr_t)s->jump);
     x_jmp_to(&c->e, c->hs->chain);
 }
@@ -208,19 +207,20 @@ static void write_common(Cg *c, const uint64_t *except)
 static void side_exit(Cg *c, unsigned exit, const uint64_t *except, int cc)
 {
     const IrExit *x = &c->u->exits[exit];
-    Stub s = { .kind = STUB_EXIT, .exit = exit };
-    snapshot(c, &s, except);
-    if (x->kind == IRX_DIRECT && !s.nwrites) {
+    Stub *s = cg_stub(c, STUB_EXIT);
+    snapshot(c, s, except);
+    if (x->kind == IRX_DIRECT && !s->nwrites) {
+        c->nstubs--;
         patchable_jump(c, x, cc);
         return;
     }
+    s->exit = exit;
     if (x->kind == IRX_INDIRECT) {
-        s.target = ra_loc(&c->ra, x->val);
+        s->target = ra_loc(&c->ra, x->val);
     } else if (x->kind == IRX_RAISE) {
-        s.record = cg_record(c, NULL, NULL);
+        s->record = cg_record(c, NULL, NULL);
     }
-    s.from[0] = x_jcc(&c->e, cc);
-    *cg_stub(c, STUB_EXIT) = s;
+    s->from[0] = x_jcc(&c->e, cc);
 }
 
 static void emit_br(Cg *c, const IrOp *o)

@@ -246,7 +246,10 @@ Stub *cg_stub(Cg *c, StubKind kind)
 {
     g_assert(c->nstubs < CG_MAX_STUBS);
     Stub *s = &c->stubs[c->nstubs++];
-    *s = (Stub){ .kind = kind };
+    s->kind = kind;                      /* not all of it: a clear of the whole costs more than most stubs */
+    s->from[0] = s->from[1] = NULL;
+    s->d = -1;
+    s->fixed = s->vec = false;
     return s;
 }
 

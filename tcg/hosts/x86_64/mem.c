@@ -14,12 +14,10 @@
  *
  * and out of line
  *
- *     slow:    xor   T0, [rbp + T1 + table]          the address again
- *              mov   [slow_addr], T0
- *              mov   [slow_val], value               stores
- *              mov   dword [slow_arg], memop | kind << 16
- *              call  thunk                           (thunk.c)
+ *     slow:    mov   [slow_val], value               stores
+ *              call  thunk                           (thunk.c) one for each T0, T1 and table: makes the address again
  *              jmp   retry                           it comes back here if the TLB has the entry now,
+ *              test  eax, memop | kind << 16         (never run: what the thunk reads)
  *              mov   d, [slow_val]                   and here if it made the access in C
  *              jmp   done
  *
@@ -554,15 +552,15 @@ void cg_mem_stub(Cg *c, const Stub *s)
 {
     Emit *e = &c->e;
     x_patch(e, s->from[0]);
+    unsigned t0 = s->t0 - R11, t1 = s->t1 - R11;
+    unsigned table = (s->table + ENV_BIAS - ENV_TLB) / (TLB_SIZE * (unsigned)sizeof(TlbEntry));
     if (s->fixed) {
         x_movi(e, s->t0, s->addr);
-    } else {
+    } else if (s->from[1]) {
         x_alu(e, X_XOR, 64, s->t0, rm_mem(RBP, s->t1, 0, (int32_t)s->table));
-    }
-    if (s->from[1]) {
         x_patch(e, s->from[1]);
+        t1 = t0;
     }
-    x_store(e, 64, RM_SCRATCH(slow_addr), s->t0);
     if (s->thunk == T_STV) {
         cg_vstore(c, 16, RM_SCRATCH(slow_val[0]), s->val[0].reg);
     } else if (s->thunk == T_ST || s->thunk == T_RMW || s->thunk == T_CAS) {
@@ -571,10 +569,10 @@ void cg_mem_stub(Cg *c, const Stub *s)
             stub_value(c, 1, s->val[1]);
         }
     }
-    x_store_imm(e, 32, RM_SCRATCH(slow_arg[0]), s->memop | (uint32_t)s->tlb_kind << 16);
-    x_call_to(e, c->hs->slow[s->thunk]);
+    x_call_to(e, c->hs->slow[s->thunk][t0][t1][t1 == t0 ? 0 : table]);
     cg_record_at(c, s->record, x_here(e));
     x_jmp_to(e, s->retry);
+    x_test_eax(e, s->memop | (uint32_t)s->tlb_kind << 16);
     if (s->d >= 0 && s->vec) {
         cg_vload(c, irm_size(s->memop), s->d, RM_SCRATCH(slow_val[0]));
     } else if (s->d >= 0 && s->thunk == T_LD) {

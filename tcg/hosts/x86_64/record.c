@@ -17,52 +17,51 @@
 
 enum { PLACE_OFF = 0x20, PLACE_IMM = 0x21, PLACE_FIRST = 0x80, REC_HEAD = 15 };
 
-static void put_bytes(Cg *c, const void *p, unsigned n)
+/* Room for a record of any size. */
+static uint8_t *rec_room(Cg *c)
 {
-    if (c->nrec + n > c->rec_cap) {
-        c->rec_cap = MAX(2 * c->rec_cap, 4096u);
+    enum { REC_MAX = REC_HEAD + (IR_MAX_REGS + 2) * 10 };
+    if (G_UNLIKELY(c->nrec + REC_MAX > c->rec_cap)) {
+        c->rec_cap = MAX(2 * c->rec_cap, 16u << 10);
         c->rec = g_realloc(c->rec, c->rec_cap);
     }
-    if (n) {
-        memcpy(c->rec + c->nrec, p, n);
-    }
-    c->nrec += n;
+    return c->rec + c->nrec;
 }
 
-static void put_entry(Cg *c, unsigned guest, unsigned place, const void *payload, unsigned n)
+/* Writes an entry at p: returns what follows it. */
+static uint8_t *put_entry(uint8_t *p, unsigned guest, unsigned place, uint64_t payload, unsigned n)
 {
-    uint8_t b[2] = { (uint8_t)guest, (uint8_t)place };
-    put_bytes(c, b, 2);
-    put_bytes(c, payload, n);
+    p[0] = (uint8_t)guest;
+    p[1] = (uint8_t)place;
+    memcpy(p + 2, &payload, 8);          /* what is too much is overwritten */
+    return p + 2 + n;
 }
 
-static void put_home(Cg *c, unsigned r)
+static uint8_t *put_home(Cg *c, uint8_t *p, unsigned r)
 {
     RaLoc l = ra_loc(&c->ra, c->ra.cur[r]);
     switch (l.kind) {
     case RA_REG:
-        put_entry(c, r, (unsigned)l.reg, NULL, 0);
-        break;
+        return put_entry(p, r, (unsigned)l.reg, 0, 0);
     case RA_ENV:
-        put_entry(c, r, PLACE_OFF, &l.off, 4);
-        break;
+        return put_entry(p, r, PLACE_OFF, l.off, 4);
     case RA_CONST:
-        put_entry(c, r, PLACE_IMM, &l.imm, 8);
-        break;
+        return put_entry(p, r, PLACE_IMM, l.imm, 8);
     case RA_LAZY:
-        g_assert_not_reached();
+        break;
     }
+    g_assert_not_reached();
 }
 
 unsigned cg_record(Cg *c, const uint8_t guest[2], const int tmp[2])
 {
     const Ra *ra = &c->ra;
     unsigned at = c->nrec, n = 0, pc_reg = c->u->arch->pc_reg;
-    uint8_t head[REC_HEAD] = { 0 };
-    put_bytes(c, head, REC_HEAD);
+    uint8_t *head = rec_room(c), *p = head + REC_HEAD;
+    uint64_t pc = c->insn < c->u->ninsns ? c->u->insns[c->insn].pc : 0;
     for (int i = 0; guest && i < 2; i++) {
         if (guest[i] != RA_NONE) {
-            put_entry(c, guest[i], PLACE_FIRST | (unsigned)tmp[i], NULL, 0);
+            p = put_entry(p, guest[i], PLACE_FIRST | (unsigned)tmp[i], 0, 0);
             n++;
         }
     }
@@ -70,17 +69,17 @@ unsigned cg_record(Cg *c, const uint8_t guest[2], const int tmp[2])
         for (uint64_t m = ra->stale[w]; m; m &= m - 1) {
             unsigned r = w * 64 + (unsigned)__builtin_ctzll(m);
             if (r != pc_reg && ra->pend_end[r] >= ra->i) {
-                put_home(c, r);
+                p = put_home(c, p, r);
                 n++;
             }
         }
     }
-    uint16_t size = (uint16_t)(c->nrec - at);
-    memcpy(c->rec + at + 4, &size, 2);
-    c->rec[at + 6] = (uint8_t)n;
-    if (c->insn < c->u->ninsns) {
-        memcpy(c->rec + at + 7, &c->u->insns[c->insn].pc, 8);
-    }
+    uint16_t size = (uint16_t)(p - head);
+    memset(head, 0, 4);
+    memcpy(head + 4, &size, 2);
+    head[6] = (uint8_t)n;
+    memcpy(head + 7, &pc, 8);
+    c->nrec += size;
     return at;
 }
 

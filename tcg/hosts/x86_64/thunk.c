@@ -221,6 +221,8 @@ static void make_go_on(const Thunks *t, void *fn, bool jump_arg)
     Emit *e = t->e;
     if (jump_arg) {
         x_store(e, 64, tmp_save(R11), R11);
+        x_mov(e, 64, R12, rm_mem(R11, -1, 0, offsetof(Jump, pc)));
+        x_store(e, 64, rm_env(t->hs->map.arch->regs[t->hs->map.arch->pc_reg].offset), R12);
     } else {
         x_alui(e, X_CMP, 32, rm_env(offsetof(TcgEnv, exit_request)), 0);
         x_jcc_to(e, CC_NE, t->hs->epilogue);
@@ -339,11 +341,10 @@ static const struct {
     [T_CAS] = { offsetof(TcgRuntime, cas), { A_VAL0, A_VAL1, A_MEMOP, A_END } },
 };
 
-static void load_memop(const Thunks *t, int reg)
-{
-    x_movzx(t->e, 16, reg, RM_SCRATCH(slow_arg[0]));
-}
+/* The stub behind the return address: jmp retry (5 bytes), test eax, memop | kind << 16 */
+enum { STUB_MEMOP = 6, STUB_KIND = 8, STUB_DONE = 10 };
 
+/* rax: the return address */
 static void slow_args(const Thunks *t, const uint8_t *arg)
 {
     env_arg(t);
@@ -351,7 +352,7 @@ static void slow_args(const Thunks *t, const uint8_t *arg)
     for (unsigned i = 0; arg[i] != A_END; i++) {
         int r = arg_reg[i + 2];
         if (arg[i] == A_MEMOP) {
-            load_memop(t, r);
+            x_movzx(t->e, 16, r, rm_mem(RAX, -1, 0, STUB_MEMOP));
         } else if (arg[i] == A_VEC) {
             x_lea(t->e, 64, r, RM_SCRATCH(slow_val[0]));
         } else {
@@ -360,19 +361,38 @@ static void slow_args(const Thunks *t, const uint8_t *arg)
     }
 }
 
+/* Entries of slow path n: the address is in T0, to be xor'ed with the tag that T1 and the table select, unless T1 is T0. */
+static void make_slow_entries(const Thunks *t, int n, const uint8_t *slow)
+{
+    Emit *e = t->e;
+    for (int t0 = 0; t0 < CG_TEMPS; t0++) {
+        for (int t1 = 0; t1 < CG_TEMPS; t1++) {
+            for (unsigned k = 0; k < (t1 == t0 ? 1 : TLB_MODES * TLB_KINDS); k++) {
+                t->hs->slow[n][t0][t1][k] = x_here(e);
+                if (t1 != t0) {
+                    x_alu(e, X_XOR, 64, R11 + t0, rm_mem(RBP, R11 + t1, 0, (int32_t)ENV_TLB_TABLE(0, k) - ENV_BIAS));
+                }
+                x_store(e, 64, RM_SCRATCH(slow_addr), R11 + t0);
+                x_jmp_to(e, slow);
+            }
+        }
+    }
+}
+
 static void make_slow(const Thunks *t, int n)
 {
     const TcgRuntime *rt = t->hs->ctx->rt;
     Emit *e = t->e;
-    t->hs->slow[n] = begin(t);
+    const uint8_t *slow = begin(t);
     /* refill: nine pushes and the return address keep the stack aligned */
     for (unsigned i = 0; i < ARRAY_LEN(caller_saved); i++) {
         push(t, caller_saved[i]);
     }
     env_arg(t);
     x_mov(e, 64, RSI, RM_SCRATCH(slow_addr));
-    load_memop(t, RDX);
-    x_movzx(e, 16, RCX, rm_env(ENV_SCRATCH + (uint32_t)offsetof(TcgScratch, slow_arg) + 2));
+    x_mov(e, 64, RDX, rm_mem(RSP, -1, 0, 8 * ARRAY_LEN(caller_saved)));
+    x_movzx(e, 16, RCX, rm_mem(RDX, -1, 0, STUB_KIND));
+    x_movzx(e, 16, RDX, rm_mem(RDX, -1, 0, STUB_MEMOP));
     x_movi(e, R8, (uint64_t)(uintptr_t)rt);
     call_abs(t, (void *)slow_refill);
     x_test(e, 8, RAX, rm_reg(RAX));
@@ -394,8 +414,9 @@ static void make_slow(const Thunks *t, int n)
     }
     vec_in(t);
     load_ints(t, true);
-    x_alui(e, X_ADD, 64, rm_mem(RSP, -1, 0, 0), 5);      /* past `jmp retry` */
+    x_alui(e, X_ADD, 64, rm_mem(RSP, -1, 0, 0), STUB_DONE);
     ret(t);
+    make_slow_entries(t, n, slow);
 }
 
 /* host_fault() sends a div that trapped here, with site set: rsp is a block's. */
