@@ -14,8 +14,6 @@
 #include "util/bits.h"
 #include "util/ldst.h"
 
-#define LARGE_CLEARING (1u << 20)       /* bytes */
-
 typedef struct Piece {
     X86Cpu *c;
     unsigned size, mode, seg;            /* element's bytes; TLB mode */
@@ -163,18 +161,10 @@ static void fill(uint8_t *d, uint64_t v, const Piece *p)
         st_le(d + i * p->size, v, p->size);
 }
 
-/* Whether a piece of a large clearing is zeros already: reading memory of the host that was never written takes no page of it,
- * so the large tables a guest clears while it boots stay free. */
-static bool cleared_already(const uint8_t *d, const Piece *p, uint64_t whole)
-{
-    uint64_t len = p->n * p->size;
-    return whole >= LARGE_CLEARING && d[0] == 0 && !memcmp(d, d + 1, len - 1);
-}
-
 uint64_t x86_h_rep_stos(TcgEnv *env, uint64_t src, uint64_t dst, uint64_t info, uint64_t f)
 {
     Piece p = piece_begin(env, info);
-    uint64_t v = X86R(p.c, X86_RAX), whole = p.n * p.size;
+    uint64_t v = X86R(p.c, X86_RAX);
     (void)src, (void)f;
     if (p.size < 8)
         v &= BIT(p.size * 8) - 1;
@@ -182,8 +172,7 @@ uint64_t x86_h_rep_stos(TcgEnv *env, uint64_t src, uint64_t dst, uint64_t info, 
     clip_segment(&p, SEG_ES, X86R(p.c, X86_RDI));
     uint8_t *d = p.n ? piece_host(&p, dst, ACCESS_WRITE) : NULL;
     if (d) {
-        if (v || !cleared_already(d, &p, whole))
-            fill(d, v, &p);
+        fill(d, v, &p);
         piece_wrote(&p);
     } else {
         p.n = 1;
