@@ -171,18 +171,27 @@ static void scan_observers(Scan *s, const IrOp *o, unsigned i)
 
 void ra_begin(Ra *ra, const RaMap *map, const IrUnit *u)
 {
-    memset(ra, 0, offsetof(Ra, val));
+    size_t regs = map->arch->nregs * sizeof(ra->cur[0]);
+    memset(ra->in_reg, 0, sizeof(ra->in_reg));
+    memset(ra->cur, 0, regs);
+    memset(ra->mem, 0, regs);
+    memset(ra->stale, 0, sizeof(ra->stale));             /* pend_end counts only where it is stale */
+    memset(ra->nslots, 0, sizeof(ra->nslots));
     memset(ra->val, 0, u->nvals * sizeof(ra->val[0]));
     memset(ra->info, 0, u->nops * sizeof(ra->info[0]));
     ra->map = map;
     ra->u = u;
-    Scan s = { .ra = ra };
+    ra_op(ra, 0);
+    Scan s;                              /* its arrays count only where unseen or RaVal.hint say so */
+    s.ra = ra;
+    s.epoch = 0;
     memset(s.unseen, 0xff, sizeof(s.unseen));
     for (unsigned i = u->nops; i-- > 0;) {
         const IrOp *o = &u->ops[i];
         scan_result(&s, o->d);
         scan_result(&s, o->e);
         if (droppable(o) && !ra->val[o->d].nuse && !(o->e && ra->val[o->e].nuse)) {
+            ra->info[i] = RA_DEAD;
             continue;
         }
         scan_observers(&s, o, i);
@@ -192,12 +201,6 @@ void ra_begin(Ra *ra, const RaMap *map, const IrUnit *u)
             scan_operands(&s, o, i);
         }
     }
-}
-
-bool ra_dead_op(const Ra *ra, unsigned i)
-{
-    const IrOp *o = &ra->u->ops[i];
-    return droppable(o) && !ra->val[o->d].nuse && !(o->e && ra->val[o->e].nuse);
 }
 
 /* ---- who is needed ---- */
@@ -347,12 +350,16 @@ static void copy_mem(Ra *ra, int bank, uint32_t to, uint32_t from)
 
 static unsigned slot_new(Ra *ra, int bank, IrVal v)
 {
-    unsigned n = ra->map->nslots[bank], s = 0;
+    unsigned n = ra->nslots[bank], s = 0;
     while (s < n && needed(ra, ra->slot_val[bank][s], ra->i)) {
         s++;
     }
-    g_assert(s < n);
-    ra->val[ra->slot_val[bank][s]].slot = 0;
+    if (s < n) {
+        ra->val[ra->slot_val[bank][s]].slot = 0;
+    } else {
+        g_assert(s < ra->map->nslots[bank]);
+        ra->nslots[bank]++;
+    }
     ra->slot_val[bank][s] = v;
     ra->val[v].slot = (uint8_t)(s + 1);
     return ra->map->slot_off[bank] + s * ra->map->slot_size[bank];

@@ -77,10 +77,13 @@ typedef struct Ra {
     IrVal mem[IR_MAX_REGS];              /* the value each home holds, if it is one of the unit's */
     uint16_t pend_end[IR_MAX_REGS];      /* stale: index of the last op that can observe the put */
     uint64_t stale[IR_MAX_REGS / 64];
+    unsigned nslots[RA_BANKS];           /* slots used so far */
     IrVal slot_val[RA_BANKS][ENV_SPILLS];
     RaVal val[IR_MAX_VALS];
-    uint16_t info[IR_MAX_OPS];           /* put: last observer; br, setc, sel: op whose comparison is tested, + 1 */
+    uint16_t info[IR_MAX_OPS];           /* put: last observer; br, setc, sel: op whose comparison is tested, + 1;
+                                            any op: RA_DEAD */
 } Ra;
+enum { RA_DEAD = 0xffff };
 
 void ra_begin(Ra *ra, const RaMap *map, const IrUnit *u);
 static inline void ra_op(Ra *ra, unsigned i)
@@ -137,7 +140,7 @@ void ra_flush_all(Ra *ra, const uint64_t *except);
 void ra_before_write(Ra *ra);
 void ra_after_write(Ra *ra);
 /* Is the op to be left out: pure (or a read of a register) with no use, or a comparison that its user repeats? */
-bool ra_dead_op(const Ra *ra, unsigned i);
+static inline bool ra_dead_op(const Ra *ra, unsigned i) { return ra->info[i] == RA_DEAD; }
 
 /* ---- given by the host; offsets from TcgEnv; none may change flags ---- */
 void host_ra_mov(Ra *ra, int bank, int dst, int src);

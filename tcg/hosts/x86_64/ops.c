@@ -99,7 +99,8 @@ static bool flags_wanted(const Cg *c, const IrOp *o)
     for (unsigned i = c->ra.i + 1; i < u->nops && i < c->ra.i + 12; i++) {
         const IrOp *p = &u->ops[i];
         if (p->op == IR_br || p->op == IR_setc || p->op == IR_sel) {
-            const IrOp *q = c->ra.info[i] ? &u->ops[c->ra.info[i] - 1] : p;
+            bool fused = c->ra.info[i] && !ra_dead_op(&c->ra, i);        /* dead: itself fused with what follows */
+            const IrOp *q = fused ? &u->ops[c->ra.info[i] - 1] : p;
             return q->w == o->w && ((q->a == o->a && same(c, q->b, o->b, o->w)) || (o->d && q->a == o->d));
         }
         if (p->op != IR_put && p->op != IR_insn && p->op != IR_nop && p->op != IR_get && !ra_dead_op(&c->ra, i)) {
