@@ -34,6 +34,7 @@ enum {
     CODE_PERMANENT = 256 << 10,
     CODE_MIN_BLOCK = 32,                 /* no block is smaller: bounds the index */
     CODE_MIN_SEGMENT = 2 << 20,
+    CODE_CHUNK = 1 << 20,
 };
 #define CODE_DEFAULT_SIZE ((size_t)256 << 20)
 
@@ -167,6 +168,15 @@ uint8_t *code_rw(const CodeBuf *b, const void *rx)
     return b->rw + ((const uint8_t *)rx - b->rx);
 }
 
+/* Each full chunk makes the writable view forget its pages, else code would count twice as resident; a later patch brings
+ * its page back. */
+static void forget_written(CodeBuf *b, size_t from, size_t to)
+{
+    to = round_down(to, CODE_CHUNK);
+    if (from < to)                       /* a hint: that it fails matters to nobody */
+        madvise(b->rw, to, MADV_DONTNEED);
+}
+
 void code_commit(CodeBuf *b, size_t used, Block *blk)
 {
     size_t end = round_up(b->begun + used, CODE_ALIGN);
@@ -178,6 +188,7 @@ void code_commit(CodeBuf *b, size_t used, Block *blk)
     s->offset[s->nblocks] = (uint32_t)(b->begun - s->start);
     s->block[s->nblocks] = blk;
     s->used = MAX(end - s->start, s->used + CODE_MIN_BLOCK);
+    forget_written(b, b->begun, s->start + s->used);
     __atomic_store_n(&s->nblocks, s->nblocks + 1, __ATOMIC_RELEASE);   /* pairs with code_find */
 }
 
