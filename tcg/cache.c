@@ -27,6 +27,7 @@ typedef struct CodePage {
     Block *first;                        /* list through page_next[slot] */
     uint64_t granules;
     uint32_t writers;                    /* vcpus with a writable TLB entry */
+    uint32_t swept;                      /* BlockCache.round of the last sweep */
     uint8_t tracked, busy;
     uint16_t calm;                       /* 8-byte stores since the last block went; a hint, not exact */
 } CodePage;
@@ -34,6 +35,7 @@ typedef struct CodePage {
 typedef struct BlockCache {
     Block *hash[1 << HASH_BITS];
     CodePage *leaf[L1_SIZE];
+    uint32_t round;                      /* of dropping; see page_sweep */
     Block *graveyard;                    /* interp: dropped blocks, through seg_next */
 } BlockCache;
 
@@ -143,26 +145,36 @@ static void page_insert(TcgCtx *ctx, Block *b, unsigned slot, uint64_t page)
     __atomic_or_fetch(&p->granules, granule_mask(from, to), __ATOMIC_SEQ_CST);
 }
 
-/* Takes b out of the page's list and works out the granules anew. */
-static void page_remove(TcgCtx *ctx, Block *b, unsigned slot, uint64_t page)
+/* Takes the dead blocks out of the page's list and works out the granules anew: once for any number of them. */
+static void page_sweep(TcgCtx *ctx, uint64_t page)
 {
     CodePage *p = page_of(ctx, page, true);
     Block **at = &p->first;
     uint64_t g = 0;
     while (*at) {
-        Block *o = *at;
-        unsigned s = slot_of(o, page);
-        if (o == b) {
+        Block *b = *at;
+        unsigned slot = slot_of(b, page);
+        if (b->dead) {
             *at = b->page_next[slot];
             continue;
         }
         uint32_t from, to;
-        extent(o, s, &from, &to);
+        extent(b, slot, &from, &to);
         g |= granule_mask(from, to);
-        at = &o->page_next[s];
+        at = &b->page_next[slot];
     }
     __atomic_store_n(&p->granules, g, __ATOMIC_SEQ_CST);
-    p->calm = 0;
+    __atomic_store_n(&p->calm, 0, __ATOMIC_RELAXED);
+    p->swept = ctx->cache->round;
+}
+
+/* The pages of a dead block, unless that has been done in this round. */
+static void sweep_pages_of(TcgCtx *ctx, const Block *b)
+{
+    uint64_t pages[2] = { b->gpa & ~(uint64_t)(PAGE - 1), b->gpa2 };
+    for (unsigned i = 0; i < (has_second(b) ? 2 : 1); i++)
+        if (page_of(ctx, pages[i], true)->swept != ctx->cache->round)
+            page_sweep(ctx, pages[i]);
 }
 
 bool blk_track(TcgCtx *ctx, uint64_t gpa_page)
@@ -216,10 +228,9 @@ static void unlink_out(Jump *j)
 {
     if (!j->to)
         return;
-    Jump **at = &j->to->in;
-    while (*at != j)
-        at = &(*at)->next_in;
-    *at = j->next_in;
+    *j->at_in = j->next_in;
+    if (j->next_in)
+        j->next_in->at_in = j->at_in;
     j->to = NULL;
 }
 
@@ -227,11 +238,12 @@ static void purge_jump_caches(TcgCtx *ctx, const Block *b)
 {
     for (unsigned i = 0; i < ctx->nenvs; i++) {
         JumpCacheEntry *e = &env_jc(ctx->envs[i])[jc_index(b->pc)];
-        if (__atomic_load_n(&e->code, __ATOMIC_RELAXED) == b->code)
+        if (__atomic_load_n(&e->code, __ATOMIC_SEQ_CST) == b->code)          /* pairs with rt_lookup in cpu/exec.c */
             __atomic_store_n(&e->tag, tlb_never(jc_index(b->pc)), __ATOMIC_SEQ_CST);
     }
 }
 
+/* Leaves b in the lists of its pages: the caller sweeps them (before anything else looks at them). */
 static void drop(TcgCtx *ctx, Block *b)
 {
     if (b->dead)
@@ -243,15 +255,11 @@ static void drop(TcgCtx *ctx, Block *b)
     __atomic_store_n(at, b->hash_next, __ATOMIC_RELEASE);
     while (b->in) {
         Jump *j = b->in;
-        b->in = j->next_in;
-        j->to = NULL;
+        unlink_out(j);
         host_patch(ctx, j, NULL);
     }
     for (unsigned i = 0; i < b->njumps; i++)
         unlink_out(&b->jumps[i]);
-    page_remove(ctx, b, 0, b->gpa & ~(uint64_t)(PAGE - 1));
-    if (has_second(b))
-        page_remove(ctx, b, 1, b->gpa2);
     if (ctx->interp) {
         b->seg_next = ctx->cache->graveyard;
         ctx->cache->graveyard = b;
@@ -266,15 +274,19 @@ unsigned blk_drop_range(TcgCtx *ctx, uint64_t gpa, uint32_t len)
     CodePage *p = page_of(ctx, gpa, false);
     uint32_t lo = gpa & (PAGE - 1), hi = MIN(lo + len, PAGE);
     unsigned n = 0;
-    for (Block *b = p ? p->first : NULL, *next; b; b = next) {
+    ctx->cache->round++;
+    for (Block *b = p ? p->first : NULL; b; b = b->page_next[slot_of(b, page)]) {
         uint32_t from, to;
-        unsigned slot = slot_of(b, page);
-        next = b->page_next[slot];
-        extent(b, slot, &from, &to);
+        extent(b, slot_of(b, page), &from, &to);
         if (from < hi && lo < to) {
             drop(ctx, b);
             n++;
         }
+    }
+    for (Block *b = n ? p->first : NULL, *next; b; b = next) {
+        next = b->page_next[slot_of(b, page)];           /* the sweep leaves a dead block's own links alone */
+        if (b->dead)
+            sweep_pages_of(ctx, b);
     }
     ctx->stats.dropped_smc += n;
     return n;
@@ -284,10 +296,11 @@ unsigned blk_drop_range(TcgCtx *ctx, uint64_t gpa, uint32_t len)
  * data for a while, because tracking it anew costs far more than a noticed store. */
 static void calm_down(TcgCtx *ctx, CodePage *p, uint32_t len)
 {
-    if (p->first || !p->tracked)
+    uint32_t calm = __atomic_load_n(&p->calm, __ATOMIC_RELAXED) + (len + 7) / 8;
+    if (__atomic_load_n(&p->first, __ATOMIC_RELAXED) || !__atomic_load_n(&p->tracked, __ATOMIC_RELAXED))
         return;
-    p->calm = (uint16_t)(p->calm + (len + 7) / 8);
-    if (p->calm < CALM)
+    __atomic_store_n(&p->calm, (uint16_t)calm, __ATOMIC_RELAXED);
+    if (calm < CALM)
         return;
     g_mutex_lock(&ctx->lock);
     if (!p->first && !p->busy)
@@ -330,14 +343,23 @@ void blk_evict(TcgCtx *ctx)
             drop(ctx, b);
             ctx->stats.dropped_evict++;
         }
+    ctx->cache->round++;
+    for (Block *b = list; b; b = b->seg_next)
+        sweep_pages_of(ctx, b);
     free_dropped(list);
 }
 
 void blk_drop_all(TcgCtx *ctx)
 {
+    ctx->cache->round++;
     for (unsigned i = 0; i < 1u << HASH_BITS; i++)
-        while (ctx->cache->hash[i])
-            drop(ctx, ctx->cache->hash[i]);
+        while (ctx->cache->hash[i]) {
+            Block *b = ctx->cache->hash[i];
+            drop(ctx, b);
+            page_sweep(ctx, b->gpa & ~(uint64_t)(PAGE - 1));
+            if (has_second(b))
+                page_sweep(ctx, b->gpa2);
+        }
     if (ctx->interp)
         blk_evict(ctx);
     else
@@ -349,8 +371,18 @@ void blk_cache_done(TcgCtx *ctx)
 {
     if (!ctx->cache)
         return;
-    ctx->nenvs = 0;
-    blk_drop_all(ctx);
+    /* nothing runs any more: no jump has to be unlinked, no page list kept */
+    if (ctx->interp) {
+        free_dropped(ctx->cache->graveyard);
+        for (unsigned i = 0; i < 1u << HASH_BITS; i++)
+            for (Block *b = ctx->cache->hash[i], *next; b; b = next) {
+                next = b->hash_next;
+                block_free(b);
+            }
+    } else {
+        for (unsigned i = 0; i < CODE_SEGMENTS; i++)
+            free_dropped(code_next_segment(ctx->buf));
+    }
     for (unsigned i = 0; i < L1_SIZE; i++)
         g_free(ctx->cache->leaf[i]);
     g_free(ctx->cache);
@@ -395,6 +427,9 @@ void blk_link(TcgCtx *ctx, Jump *j, Block *to, const uint8_t *entry)
         return;
     j->to = to;
     j->next_in = to->in;
+    j->at_in = &to->in;
+    if (to->in)
+        to->in->at_in = &j->next_in;
     to->in = j;
     host_patch(ctx, j, entry);
 }

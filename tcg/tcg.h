@@ -29,7 +29,7 @@ typedef struct CodeBuf CodeBuf;
 /* A direct exit of a block: one patchable jump. */
 typedef struct Jump {
     Block *from, *to;                    /* to: NULL while unlinked */
-    struct Jump *next_in;                /* list of jumps into `to` */
+    struct Jump *next_in, **at_in;       /* list of jumps into `to`, and what points to this one in it */
     uint8_t *site;                       /* executable address of the 4-byte displacement, 4-byte aligned */
     const uint8_t *stub;                 /* where it goes while unlinked */
     uint64_t pc;
