@@ -42,8 +42,8 @@ $(B)/config.mk: $(SRC)/configure $(SRC)/VERSION
 
 O := $(B)$(if $(ASAN),/asan)$(if $(TSAN),/tsan)
 WARN := -Wall -Wextra -Wmissing-prototypes -Wvla $(if $(CI)$(WERROR),-Werror)
-SANITIZE := $(if $(ASAN),-fsanitize=address -fsanitize=undefined -fno-omit-frame-pointer)$(if $(TSAN),-fsanitize=thread)
-ALL_CFLAGS = -std=gnu11 -O2 -g $(WARN) -pthread -fno-strict-aliasing -I$(SRC) -I$(B) $(LIB_CFLAGS) $(SANITIZE) $(EXTRA_CFLAGS)
+SANITIZE := $(if $(ASAN),-fsanitize=address -fsanitize=undefined -fno-omit-frame-pointer)$(if $(TSAN),-fsanitize=thread -Wno-tsan)
+ALL_CFLAGS = -std=gnu11 -O2 -g $(WARN) -pthread -fno-strict-aliasing -I$(SRC) -I$(B) $(LIB_CFLAGS) $(SANITIZE) $(if $(TSAN),-include $(SRC)/util/tsan.h) $(EXTRA_CFLAGS)
 ALL_LDFLAGS = -pthread $(SANITIZE) $(EXTRA_LDFLAGS)
 ALL_LIBS = $(LIBS) -lm
 Q := $(if $(V),,@)
@@ -87,7 +87,7 @@ TEST_MAINS := $(foreach f,$(TEST_SOURCES),$(if $(filter test_%,$(notdir $(f))),$
 TEST_BINS := $(patsubst %.c,$(O)/%,$(TEST_MAINS))
 test_extra = $(patsubst %.c,$(O)/obj/%.o,$(filter $(1)%,$(filter-out $(TEST_MAINS),$(TEST_SOURCES))))
 TEST_SCRIPTS := $(sort $(wildcard $(SRC)/tests/*/test_*.sh $(SRC)/tests/*/test_*.py))
-RUN_TESTS = RHEA_BUILD=$(O) $(SRC)/tests/run-tests
+RUN_TESTS = $(if $(TSAN),TSAN_OPTIONS="suppressions=$(abspath $(SRC)/tests/tsan.supp) $$TSAN_OPTIONS" )RHEA_BUILD=$(O) $(SRC)/tests/run-tests
 
 $(O)/obj/tests/%.o: ALL_CFLAGS += $(TEST_CFLAGS)
 .SECONDEXPANSION:

@@ -17,6 +17,7 @@
 #include "util/bits.h"
 #include "util/lock.h"
 #include "util/log.h"
+#include "util/tsan.h"
 
 enum { POOL_THREADS = 8, PROBE_LEN = 64 * 1024 };
 
@@ -321,6 +322,7 @@ static void worker(gpointer data, gpointer unused)
 {
     BlockReq *r = data;
     (void)unused;
+    TSAN_HANDED_OVER(r);
     r->ret = blk_do(r->blk, r->kind, r->off, r->buf, r->len);
     g_mutex_lock(&io.lock);
     g_queue_push_tail(&io.finished, r);

@@ -9,6 +9,7 @@
 #include <sys/prctl.h>
 
 #include "util/lock.h"
+#include "util/tsan.h"
 
 typedef struct ClockSource {
     GSource source;                      /* first */
@@ -101,6 +102,7 @@ typedef struct Post {
 static gboolean run_post(gpointer data)
 {
     Post *p = data;
+    TSAN_HANDED_OVER(p);
     p->fn(p->opaque);
     return G_SOURCE_REMOVE;
 }
