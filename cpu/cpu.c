@@ -161,7 +161,7 @@ void cpus_free(CpuGroup *g)
     g_mutex_lock(&g->mutex);
     __atomic_store_n(&g->running, false, __ATOMIC_SEQ_CST);
     for (unsigned i = 0; i < g->n; i++)
-        g->cpu[i]->quit = true;
+        __atomic_store_n(&g->cpu[i]->quit, true, __ATOMIC_SEQ_CST);
     g_cond_broadcast(&g->cond);
     g_mutex_unlock(&g->mutex);
     bool locked = machine_locked();

@@ -203,6 +203,12 @@ static Block *find(Vcpu *c, CodeKey k)
     }
 }
 
+/* A hint only, as in generated code: service() looks with order. */
+static bool exit_requested(const TcgEnv *env)
+{
+    return __atomic_load_n(&env->exit_request, __ATOMIC_RELAXED);
+}
+
 static bool traced(void)
 {
     return log_on(LOG_EXEC | LOG_CPU);
@@ -213,7 +219,7 @@ static const void *rt_lookup(TcgEnv *env)
 {
     Vcpu *c = env_vcpu(env);
     uint8_t outer = c->in_code;
-    if (env->exit_request || traced())
+    if (exit_requested(env) || traced())
         return NULL;
     env_scratch(env)->n_jc_miss++;
     c->in_code = IN_CODE_COMPLETE;
@@ -224,11 +230,21 @@ static const void *rt_lookup(TcgEnv *env)
         return NULL;
     JumpCacheEntry *e = &env_jc(env)[jc_index(k.pc)];
     tlb_note_jump(c, k.pc);
-    e->code = b->code;
+    __atomic_store_n(&e->code, b->code, __ATOMIC_RELAXED);
     __atomic_store_n(&e->tag, k.pc ^ env->jc_salt, __ATOMIC_SEQ_CST);
     if (__atomic_load_n(&b->dead, __ATOMIC_SEQ_CST))     /* pairs with drop(): it or we see the other */
-        e->tag = tlb_never(jc_index(k.pc));
+        __atomic_store_n(&e->tag, tlb_never(jc_index(k.pc)), __ATOMIC_RELAXED);
     return b->code;
+}
+
+/* Not if the mode is not that of j's block: it may have changed inside only by ways that do not end in a direct exit. */
+static void link_exit(Vcpu *c, Jump *j, Block *b, uint64_t flags)
+{
+    g_mutex_lock(&c->tcg->lock);
+    bool cross = j->flags & IRX_CROSS;
+    if (j->from->flags == flags && (!cross || host_xentry(c->tcg, b)))
+        blk_link(c->tcg, j, b, cross ? b->xcode : b->code);
+    g_mutex_unlock(&c->tcg->lock);
 }
 
 static const void *rt_chain(TcgEnv *env, Jump *j)
@@ -236,7 +252,7 @@ static const void *rt_chain(TcgEnv *env, Jump *j)
     Vcpu *c = env_vcpu(env);
     uint8_t outer = c->in_code;
     uint64_t evictions = c->group->evictions;
-    if (env->exit_request || traced())
+    if (exit_requested(env) || traced())
         return NULL;
     env_scratch(env)->n_chain++;
     c->in_code = IN_CODE_COMPLETE;
@@ -245,15 +261,8 @@ static const void *rt_chain(TcgEnv *env, Jump *j)
     c->in_code = outer;
     if (!b)
         return NULL;
-    /* the mode may have changed inside j's block only by ways that do not end in a direct exit */
-    if (evictions == c->group->evictions && j->from->flags == k.flags) {
-        g_mutex_lock(&c->tcg->lock);
-        if (!(j->flags & IRX_CROSS))
-            blk_link(c->tcg, j, b, b->code);
-        else if (host_xentry(c->tcg, b))
-            blk_link(c->tcg, j, b, b->xcode);
-        g_mutex_unlock(&c->tcg->lock);
-    }
+    if (evictions == c->group->evictions)
+        link_exit(c, j, b, k.flags);
     return b->code;
 }
 
@@ -410,6 +419,11 @@ static void wait_for_work(Vcpu *c)
     g_mutex_unlock(&c->mutex);
 }
 
+static bool may_run(const CpuGroup *g)
+{
+    return __atomic_load_n(&g->running, __ATOMIC_SEQ_CST);
+}
+
 /* Outside the guest.  False: the vcpu is to stand still. */
 static bool service(Vcpu *c)
 {
@@ -421,7 +435,7 @@ static bool service(Vcpu *c)
             cpu_interrupt_clear(c, CPU_IRQ_STOP);
             run_work(c);
         }
-        if (!__atomic_load_n(&c->group->running, __ATOMIC_SEQ_CST) || c->quit)
+        if (!may_run(c->group) || __atomic_load_n(&c->quit, __ATOMIC_SEQ_CST))
             return false;
         if (p & CPU_IRQ_FLUSH) {
             cpu_interrupt_clear(c, CPU_IRQ_FLUSH);
@@ -462,7 +476,7 @@ static void run(Vcpu *c)
         exec_enter(c);
         do
             step(c);
-        while (!__atomic_load_n(&c->env.exit_request, __ATOMIC_RELAXED) && !c->halted);
+        while (!exit_requested(&c->env) && !c->halted);
     }
 }
 
@@ -478,14 +492,15 @@ void *exec_thread(void *vcpu)
         g_mutex_lock(&g->mutex);
         c->stopped = true;
         g_cond_broadcast(&g->cond);
-        while (!g->running && !c->quit && !c->work)
+        while (!may_run(g) && !c->quit && !c->work)
             g_cond_wait(&g->cond, &g->mutex);
-        c->stopped = c->work && !g->running;
+        bool quit = c->quit, go = may_run(g);            /* not to run when only work woke it: `stopped` says so */
+        c->stopped = !go;
         g_mutex_unlock(&g->mutex);
-        if (c->quit)
+        if (quit)
             return NULL;
         run_work(c);
-        if (__atomic_load_n(&g->running, __ATOMIC_SEQ_CST)) {
+        if (go) {
             __atomic_store_n(&c->env.exit_request, 1, __ATOMIC_SEQ_CST);
             run(c);
         }

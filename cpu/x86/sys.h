@@ -185,7 +185,7 @@ static inline void x86_end_shadow(X86Cpu *c)
 /* IF may have gone on: look for interrupts at the next poll. */
 static inline void x86_check_irq(X86Cpu *c)
 {
-    if (c->vcpu.pending) {
+    if (__atomic_load_n(&c->vcpu.pending, __ATOMIC_RELAXED)) {          /* set after this: cpu_interrupt kicks by itself */
         __atomic_store_n(&c->vcpu.env.exit_request, 1, __ATOMIC_RELAXED);
     }
 }
