@@ -13,6 +13,9 @@
  * chapter 1. */
 #include "cpu/x86/decode.h"
 
+#include <stdio.h>
+#include <stdlib.h>
+
 #include "cpu/x86/rows.h"
 #include "util/bits.h"
 #include "util/ldst.h"
@@ -70,6 +73,7 @@ typedef struct Test { uint16_t bad; uint8_t mask, modrm; uint16_t feat; } Test;
 static Slot slots[INDEX_SLOTS];
 static const X86Row *slot_rows[2048];
 static Test slot_tests[2048];
+static uint8_t slot_seen[2048];          /* the row was translated in this process */
 
 static unsigned slot_of(unsigned map, unsigned op)
 {
@@ -126,11 +130,27 @@ static void index_build(void)
     }
 }
 
+/* For the report of rows that no test reaches (tests/x86/long_rows.py). */
+static void append_seen(void)
+{
+    static const char *const map_names[X86_MAPS] = { "1b", "0f", "0f38", "0f3a", "vex" };
+    FILE *f = fopen(getenv("RHEA_ROWS"), "a");
+    if (!f)
+        return;
+    for (unsigned s = 0; s < INDEX_SLOTS; s++)
+        for (unsigned i = slots[s].first; i < slots[s].first + slots[s].n; i++)
+            fprintf(f, "%d %s %x %s #%u\n", slot_seen[i], map_names[s < 4 * 256 ? s / 256 : MAP_VEX], slot_rows[i]->op,
+                    slot_rows[i]->name, i - slots[s].first);
+    fclose(f);
+}
+
 static void index_once(void)
 {
     static gsize done;
     if (g_once_init_enter(&done)) {
         index_build();
+        if (getenv("RHEA_ROWS"))
+            atexit(append_seen);
         g_once_init_leave(&done, 1);
     }
 }
@@ -315,8 +335,10 @@ static const X86Row *find_row(const Xlat *x, const X86Insn *in, const Slot *s)
     unsigned state = row_state(in);
     for (unsigned i = s->first, end = i + s->n; i < end; i++) {
         const Test *t = &slot_tests[i];
-        if (!(t->bad & state) && !((t->modrm ^ in->modrm) & t->mask) && (!t->feat || x86_has(x, t->feat)))
+        if (!(t->bad & state) && !((t->modrm ^ in->modrm) & t->mask) && (!t->feat || x86_has(x, t->feat))) {
+            slot_seen[i] = 1;
             return slot_rows[i];
+        }
     }
     return NULL;
 }

@@ -217,13 +217,14 @@ uint64_t x86_h_rep_cmps(TcgEnv *env, uint64_t src, uint64_t dst, uint64_t info, 
     clip_page(&p, dst);
     clip_segment(&p, p.seg, X86R(p.c, X86_RSI));
     clip_segment(&p, SEG_ES, X86R(p.c, X86_RDI));
-    const uint8_t *s = p.n ? piece_host(&p, src, ACCESS_READ) : NULL;
-    const uint8_t *d = s ? piece_host(&p, dst, ACCESS_READ) : NULL;
-    if (d) {
+    /* where both fault, the repeated form reports the destination (as AMD's processors do) */
+    const uint8_t *d = p.n ? piece_host(&p, dst, ACCESS_READ) : NULL;
+    const uint8_t *s = d ? piece_host(&p, src, ACCESS_READ) : NULL;
+    if (s) {
         n = compare(&p, s, d, &a, &b);
     } else {
-        a = cpu_ld(v, src, p.size, p.mode);
         b = cpu_ld(v, dst, p.size, p.mode);
+        a = cpu_ld(v, src, p.size, p.mode);
     }
     piece_move(&p, X86_RSI, n);
     piece_move(&p, X86_RDI, n);
