@@ -7,7 +7,11 @@
 #include <stdint.h>
 
 /* For C that runs while guest vectors and FP state are live in host registers (tcg.h, IRH_GPR). */
+#ifdef __SANITIZE_THREAD__               /* what it calls at each access uses vector registers */
+#define RHEA_GPR_ONLY __attribute__((target("general-regs-only"), no_sanitize("thread")))
+#else
 #define RHEA_GPR_ONLY __attribute__((target("general-regs-only")))
+#endif
 
 #define ARRAY_LEN(a) (sizeof(a) / sizeof((a)[0]))
 #define BIT(n) ((uint64_t)1 << (n))
