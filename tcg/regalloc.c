@@ -15,7 +15,7 @@
 
 typedef struct Scan {
     Ra *ra;
-    uint64_t unseen[IR_MAX_REGS / 64];   /* registers with no observer since (in program order: before) the next put */
+    uint64_t unseen[IR_MAX_REGS / 64];   /* of RaMap.homed: no observer since (in program order: before) the next put */
     uint16_t observer[IR_MAX_REGS];
     IrVal hint_val[IR_MAX_REGS];
     unsigned hint_epoch[IR_MAX_REGS], epoch;
@@ -100,8 +100,10 @@ static void scan_put(Scan *s, const IrOp *o, unsigned i)
     unsigned r = o->x, word = r / 64;
     uint64_t bit = (uint64_t)1 << (r % 64);
     bool pinned = ra->map->pin[r] != RA_NONE;
-    ra->info[i] = s->unseen[word] & bit ? 0 : s->observer[r];
-    s->unseen[word] |= bit;
+    if (ra->map->homed[word] & bit) {
+        ra->info[i] = s->unseen[word] & bit ? 0 : s->observer[r];
+        s->unseen[word] |= bit;
+    }
     scan_use(s, o->a, i, pinned ? 0 : USE_OTHER);
     if (pinned) {
         s->hint_val[r] = o->a;
@@ -185,7 +187,7 @@ void ra_begin(Ra *ra, const RaMap *map, const IrUnit *u)
     Scan s;                              /* its arrays count only where unseen or RaVal.hint say so */
     s.ra = ra;
     s.epoch = 0;
-    memset(s.unseen, 0xff, sizeof(s.unseen));
+    memcpy(s.unseen, map->homed, sizeof(s.unseen));
     for (unsigned i = u->nops; i-- > 0;) {
         const IrOp *o = &u->ops[i];
         scan_result(&s, o->d);

@@ -40,6 +40,7 @@ typedef struct RaMap {
     const IrArch *arch;
     uint8_t pin[IR_MAX_REGS];            /* host register of a guest register, or RA_NONE */
     uint8_t guest[RA_BANKS][RA_REGS];    /* the other way round */
+    uint64_t homed[IR_MAX_REGS / 64];    /* INT guest registers that are not pinned: their puts wait */
     uint16_t temps[RA_BANKS];            /* masks of host registers for temporaries */
     uint8_t nslots[RA_BANKS];            /* spill slots */
     uint32_t slot_off[RA_BANKS];         /* of slot 0, from TcgEnv */

@@ -63,6 +63,7 @@ static void make_map(RaMap *m, const IrArch *arch)
 {
     memset(m->pin, RA_NONE, sizeof(m->pin));
     memset(m->guest, RA_NONE, sizeof(m->guest));
+    memset(m->homed, 0, sizeof(m->homed));
     m->arch = arch;
     for (unsigned r = 0; r < arch->nregs; r++) {
         bool vec = arch->regs[r].type == IR_VEC;
@@ -71,6 +72,8 @@ static void make_map(RaMap *m, const IrArch *arch)
             unsigned h = vec ? heat : int_pins[heat];
             m->pin[r] = (uint8_t)h;
             m->guest[vec][h] = (uint8_t)r;
+        } else if (!vec) {
+            m->homed[r / 64] |= BIT(r % 64);
         }
     }
     m->temps[BANK_INT] = 1 << R11 | 1 << R12 | 1 << R13;
