@@ -87,7 +87,7 @@ TEST_MAINS := $(foreach f,$(TEST_SOURCES),$(if $(filter test_%,$(notdir $(f))),$
 TEST_BINS := $(patsubst %.c,$(O)/%,$(TEST_MAINS))
 test_extra = $(patsubst %.c,$(O)/obj/%.o,$(filter $(1)%,$(filter-out $(TEST_MAINS),$(TEST_SOURCES))))
 TEST_SCRIPTS := $(sort $(wildcard $(SRC)/tests/*/test_*.sh $(SRC)/tests/*/test_*.py))
-RUN_TESTS = $(if $(TSAN),TSAN_OPTIONS="suppressions=$(abspath $(SRC)/tests/tsan.supp) $$TSAN_OPTIONS" )RHEA_BUILD=$(O) $(SRC)/tests/run-tests
+RUN_TESTS = $(if $(ASAN),UBSAN_OPTIONS=halt_on_error=1:print_stacktrace=1 )$(if $(TSAN),TSAN_OPTIONS="suppressions=$(abspath $(SRC)/tests/tsan.supp) $$TSAN_OPTIONS" )RHEA_BUILD=$(O) $(SRC)/tests/run-tests
 
 $(O)/obj/tests/%.o: ALL_CFLAGS += $(TEST_CFLAGS)
 .SECONDEXPANSION:
