@@ -17,7 +17,9 @@ bool tlb_find(Vcpu *c, uint64_t gva, Access access, unsigned mode, TlbHit *h, Fa
 
 TlbExtra *tlb_extra_new(void);
 void tlb_extra_free(TlbExtra *t);
-/* Fills rt's memory functions. */
+/* TcgRuntime.refill. */
+bool tlb_refill(TcgEnv *env, uint64_t addr, unsigned memop, unsigned kind);
+/* Fills rt's memory functions (access.c). */
 void tlb_runtime(TcgRuntime *rt);
 /* Own vcpu: drops write entries that lead to the RAM page. */
 void tlb_unwrite(Vcpu *c, uint64_t ram_page);
