@@ -1,5 +1,5 @@
-/* The software TLB: filling, flushing, address spaces, and the slow paths of
- * memory accesses are access.c).
+/* The software TLB: filling, flushing, address spaces.  access.c has the slow
+ * paths of guest memory accesses.
  *
  * Three levels:
  *   L1   the tables that generated code probes (tcg/env.h): per mode, 4096
@@ -29,8 +29,6 @@
 
 #include "cpu/exec.h"
 #include "util/bits.h"
-#include "util/ldst.h"
-#include "util/lock.h"
 
 enum {
     PAGE = 1 << TLB_PAGE_BITS,
