@@ -38,14 +38,13 @@ enum {
  * ((addr ^ tag) <= 4096 - size); the data is then at host + (addr ^ tag).
  * The tag of an entry that may hit is the address of the page, low bits zero
  * (an access to a constant address compares just that).
- * An entry that must not hit has tag TLB_NEVER.  Exec table: an entry is valid
+ * An entry that must not hit has tag tlb_never().  Exec table: an entry is valid
  * for code page tag>>28 (gva page number) at gpa page number tag & (2^28-1);
  * host is the address of the page in host memory. */
 typedef struct TlbEntry {
     uint64_t tag;
     uint64_t host;
 } TlbEntry;
-#define TLB_NEVER UINT64_MAX             /* not for the last slot, where the last page would hit: see tlb_never() */
 
 enum { TLB_READ, TLB_WRITE, TLB_EXEC, TLB_KINDS };
 

@@ -584,10 +584,10 @@ int ra_def(Ra *ra, IrVal d, int prefer)
 
 /* ---- guest registers ---- */
 
-static void copy_known(Ra *ra, IrVal d, IrVal from)
+/* v from wherever it is into h; says where it was. */
+static RaKind bring(Ra *ra, int bank, int h, IrVal v)
 {
-    int bank = bank_of(ra, d), h = ra_tmp(ra, bank);
-    RaLoc l = ra_loc(ra, from);
+    RaLoc l = ra_loc(ra, v);
     switch (l.kind) {
     case RA_CONST:
         host_ra_movi(ra, h, l.imm);
@@ -599,9 +599,16 @@ static void copy_known(Ra *ra, IrVal d, IrVal from)
         host_ra_load(ra, bank, h, l.off);
         break;
     case RA_LAZY:
-        host_ra_lazy(ra, h, from);
+        host_ra_lazy(ra, h, v);
         break;
     }
+    return l.kind;
+}
+
+static void copy_known(Ra *ra, IrVal d, IrVal from)
+{
+    int bank = bank_of(ra, d), h = ra_tmp(ra, bank);
+    bring(ra, bank, h, from);
     ra_bind(ra, d, h);
 }
 
@@ -626,22 +633,8 @@ static void put_pinned(Ra *ra, unsigned r, IrVal v, int bank, int h)
 {
     if (ra->in_reg[bank][h] != v) {
         save(ra, bank, h, ra->i + 1);
-        RaLoc l = ra_loc(ra, v);
-        switch (l.kind) {
-        case RA_CONST:
-            host_ra_movi(ra, h, l.imm);
-            break;
-        case RA_REG:
-            host_ra_mov(ra, bank, h, l.reg);
-            break;
-        case RA_ENV:
-            host_ra_load(ra, bank, h, l.off);
-            break;
-        case RA_LAZY:
-            host_ra_lazy(ra, h, v);
+        if (bring(ra, bank, h, v) == RA_LAZY)
             ra->val[v].lazy = 0;
-            break;
-        }
         ra_bind(ra, v, h);
     }
     ra->cur[r] = v;

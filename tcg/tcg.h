@@ -104,7 +104,7 @@ TcgCtx *tcg_new(const IrArch *arch, const TcgRuntime *rt, bool interp, size_t bu
 void tcg_free(TcgCtx *ctx);
 
 /* Allocates a vcpu: ENV_SIZE bytes, zeroed and touched lazily; TLB and jump
- * cache are empty (every tag TLB_NEVER).  env_free releases it. */
+ * cache are empty (every tag tlb_never()).  env_free releases it. */
 TcgEnv *env_alloc(void);
 void env_free(TcgEnv *env);
 
