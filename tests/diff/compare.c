@@ -2,6 +2,7 @@
 #include "tests/diff/diff.h"
 
 #include <capstone/capstone.h>
+#include <stdlib.h>
 
 #include "cpu/x86/state.h"
 
@@ -105,4 +106,23 @@ void diff_print(const DiffCase *c, GString *out)
     for (unsigned i = 0; i < 16; i++)
         g_string_append_printf(out, " %" G_GINT64_MODIFIER "x", c->regs.gpr[i]);
     g_string_append_c(out, '\n');
+}
+
+bool diff_check(const DiffCase *c, const char *engine)
+{
+    char *why = diff_compare(c);
+    if (!why)
+        return true;
+    GString *s = g_string_new(NULL);
+    diff_print(c, s);
+    g_printerr("%s: %s%s", engine, s->str, why);
+    g_string_free(s, TRUE);
+    g_free(why);
+    return false;
+}
+
+uint64_t diff_env(const char *name, uint64_t def)
+{
+    const char *v = getenv(name);
+    return v ? strtoull(v, NULL, 0) : def;
 }

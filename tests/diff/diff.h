@@ -98,5 +98,9 @@ void diff_guest_run(DiffGuest *g, DiffCase *c);
 char *diff_compare(const DiffCase *c);
 /* The case as text: code disassembled, registers. */
 void diff_print(const DiffCase *c, GString *out);
+/* Compares; a difference is printed to stderr, and false. */
+bool diff_check(const DiffCase *c, const char *engine);
+/* A number from the environment. */
+uint64_t diff_env(const char *name, uint64_t def);
 
 #endif

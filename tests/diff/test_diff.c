@@ -17,32 +17,13 @@
 
 enum { BATCH = 64 };
 
-static uint64_t env_number(const char *name, uint64_t def)
-{
-    const char *v = getenv(name);
-    return v ? strtoull(v, NULL, 0) : def;
-}
-
-static bool check(DiffCase *c, const char *engine)
-{
-    char *why = diff_compare(c);
-    if (!why)
-        return true;
-    GString *s = g_string_new(NULL);
-    diff_print(c, s);
-    g_printerr("%s: %s%s", engine, s->str, why);
-    g_string_free(s, TRUE);
-    g_free(why);
-    return false;
-}
-
 int main(void)
 {
-    uint64_t seed = env_number("DIFF_SEED", 1), count = env_number("DIFF_COUNT", getenv("RHEA_LONG") ? 100000 : 3000);
-    unsigned max = (unsigned)env_number("DIFF_MAX", 6), stop = (unsigned)env_number("DIFF_FAILS", 20), failed = 0;
+    uint64_t seed = diff_env("DIFF_SEED", 1), count = diff_env("DIFF_COUNT", getenv("RHEA_LONG") ? 100000 : 3000);
+    unsigned max = (unsigned)diff_env("DIFF_MAX", 6), stop = (unsigned)diff_env("DIFF_FAILS", 20), failed = 0;
     const char *only = getenv("DIFF_ONLY"), *engine = getenv("DIFF_ENGINE");
     DiffCase *c = diff_cases(BATCH);
-    log_mask = (uint32_t)env_number("DIFF_LOG", 0);
+    log_mask = (uint32_t)diff_env("DIFF_LOG", 0);
     DiffGuest *interp = !engine || !strcmp(engine, "interp") ? diff_guest_new(true) : NULL;
     DiffGuest *jit = !engine || !strcmp(engine, "jit") ? diff_guest_new(false) : NULL;
     for (uint64_t i = 0; i < 2 * count && failed < stop; i += BATCH) {
@@ -53,11 +34,11 @@ int main(void)
         for (unsigned k = 0; k < n && failed < stop; k++) {
             if (interp) {
                 diff_guest_run(interp, &c[k]);
-                failed += !check(&c[k], "interp");
+                failed += !diff_check(&c[k], "interp");
             }
             if (jit) {
                 diff_guest_run(jit, &c[k]);
-                failed += !check(&c[k], "jit");
+                failed += !diff_check(&c[k], "jit");
             }
         }
     }

@@ -99,16 +99,10 @@ static bool same(const DiffCase *c)
     return n->regs.rip == g->regs.rip;
 }
 
-static uint64_t env_number(const char *name, uint64_t def)
-{
-    const char *v = getenv(name);
-    return v ? strtoull(v, NULL, 0) : def;
-}
-
 int main(void)
 {
-    uint64_t seed = env_number("DIFF_SEED", 1), count = env_number("DIFF_COUNT", getenv("RHEA_LONG") ? 200000 : 5000);
-    unsigned failed = 0, stop = (unsigned)env_number("DIFF_FAILS", 20);
+    uint64_t seed = diff_env("DIFF_SEED", 1), count = diff_env("DIFF_COUNT", getenv("RHEA_LONG") ? 200000 : 5000);
+    unsigned failed = 0, stop = (unsigned)diff_env("DIFF_FAILS", 20);
     DiffCase *c = diff_cases(BATCH);
     DiffGuest *g = diff_guest_new(true);
     csh cs[2];

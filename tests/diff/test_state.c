@@ -96,31 +96,17 @@ static void make(DiffCase *c, uint64_t seed)
     add(c, "\x0f\x0b\x0f\x0b", 4);
 }
 
-static uint64_t env_number(const char *name, uint64_t def)
-{
-    const char *v = getenv(name);
-    return v ? strtoull(v, NULL, 0) : def;
-}
-
 static bool check(DiffCase *c, const char *engine)
 {
     uint64_t mask = c->regs.gpr[3] - DIFF_DATA + 30;     /* MXCSR_MASK bit 17 (MM) is AMD's, and not offered */
     c->native.mem[mask] = c->guest.mem[mask];
-    char *why = diff_compare(c);
-    if (!why)
-        return true;
-    GString *s = g_string_new(NULL);
-    diff_print(c, s);
-    g_printerr("%s: %s%s", engine, s->str, why);
-    g_string_free(s, TRUE);
-    g_free(why);
-    return false;
+    return diff_check(c, engine);
 }
 
 int main(void)
 {
-    uint64_t seed = env_number("DIFF_SEED", 1), count = env_number("DIFF_COUNT", getenv("RHEA_LONG") ? 50000 : 3000);
-    unsigned failed = 0, stop = (unsigned)env_number("DIFF_FAILS", 20), a, b, cx, d;
+    uint64_t seed = diff_env("DIFF_SEED", 1), count = diff_env("DIFF_COUNT", getenv("RHEA_LONG") ? 50000 : 3000);
+    unsigned failed = 0, stop = (unsigned)diff_env("DIFF_FAILS", 20), a, b, cx, d;
     DiffCase *c = diff_cases(BATCH);
     if (!__get_cpuid_count(13, 1, &a, &b, &cx, &d) || (a & 3) != 3 || !__builtin_cpu_supports("avx"))
         return 77;
